@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A transaction as bytes in memory. NftBatch builds, NftSocket commits: nothing here talks to
+// the kernel, so what is built can be looked at. Each command keeps a description for people,
+// found again by the sequence number that a refusal quotes.
+#pragma once
+
+#include "kernel/handle.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+extern "C" {
+struct nlmsghdr;
+struct nftnl_table;
+struct nftnl_chain;
+struct nftnl_rule;
+struct nftnl_set;
+struct nftnl_obj;
+}
+
+namespace sluice {
+
+class NftBatch {
+public:
+    NftBatch();
+
+    // `nft add table inet sluice { comment ...; }`
+    void add_table(const nftnl_table& table);
+    // `nft delete table inet NAME`, with everything in it
+    void delete_table(std::string_view name);
+    // `nft add chain inet sluice NAME { ... }`
+    void add_chain(const nftnl_chain& chain);
+    // `nft flush chain inet TABLE CHAIN`
+    void flush_chain(const char* table, std::string_view chain);
+    // `nft add rule inet sluice CHAIN ...` (at its end)
+    void add_rule(const nftnl_rule& rule, std::string_view description);
+    // `nft add set ...` or `nft add map ...`, without elements
+    void add_set(const nftnl_set& set);
+    // `nft delete set inet TABLE NAME`
+    void delete_set(const char* table, std::string_view name);
+    // `nft flush set inet TABLE NAME`
+    void flush_set(const char* table, std::string_view name);
+    // `nft add element inet sluice SET { ... }`; as many messages as it takes, because the list
+    // is a netlink attribute and cannot exceed 64 KiB
+    void add_elements(nftnl_set& set, std::string_view description);
+    // `nft delete element inet sluice SET { ... }`
+    void delete_elements(nftnl_set& set, std::string_view description);
+    // `nft add counter ...`, `nft add limit ...`
+    void add_object(const nftnl_obj& object);
+
+    // The whole transaction, closed: begin, commands, end.
+    [[nodiscard]] std::span<const std::uint8_t> finish();
+
+    [[nodiscard]] std::uint32_t commands() const; // so far
+    // Sequence number of the next command; the first is 1.
+    [[nodiscard]] std::uint32_t next_sequence() const { return commands() + 1; }
+    // The command with this sequence number; 0 and the last are begin and end.
+    [[nodiscard]] std::string describe(std::uint32_t sequence) const;
+
+private:
+    // Writes one message: `fill` gets its header and appends attributes.
+    void command(std::uint16_t type, std::uint16_t flags, std::string description,
+                 const std::function<void(nlmsghdr*)>& fill);
+    void elements(std::uint16_t type, std::uint16_t flags, nftnl_set& set, std::string_view description);
+    void append(const nlmsghdr* message);
+
+    std::vector<std::uint8_t> bytes_;
+    std::vector<std::uint8_t> scratch_; // one message is built here, then appended
+    std::vector<std::string> descriptions_;
+    std::size_t last_ = 0; // where the last command begins, it asks for an acknowledgement
+    bool finished_ = false;
+};
+
+} // namespace sluice

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `table inet sluice` in sluice's words: data in, one transaction out. Holds no memory of what
+// the kernel holds, so that the controller and a command can take turns (under the writers'
+// lock, which is the caller's). Every refusal is a SystemError that names the nft command.
+#pragma once
+
+#include "kernel/nft_design.hpp"
+#include "kernel/nft_socket.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace sluice {
+
+class NftTable {
+public:
+    // The socket must outlive the table; its network namespace is the table's.
+    explicit NftTable(NftSocket& socket) : socket_(socket) {}
+
+    // Creates the table, or replaces it whole, in one transaction: at no moment is it missing.
+    // Counters begin at zero. now_ns: CLOCK_BOOTTIME, read just before.
+    void install(const NftDesign& design, const NftContent& content, std::uint64_t now_ns);
+
+    // One transaction; the table must have been installed with this design. An element whose
+    // moment has passed is removed. Throws when the table is gone (errno ENOENT).
+    void apply(const NftDesign& design, const NftChanges& changes, std::uint64_t now_ns);
+
+    // Everything, elements included (a second per 100,000).
+    [[nodiscard]] NftState read(const NftDesign& design, std::uint64_t now_ns);
+
+    // The counters alone, cheap. Empty: there is no table.
+    [[nodiscard]] std::optional<NftCounters> counters();
+
+    [[nodiscard]] bool present();
+
+    // Afterwards there is no table, whether there was one or not.
+    void remove();
+
+private:
+    NftSocket& socket_;
+};
+
+} // namespace sluice

@@ -4,8 +4,7 @@
 // found again by the sequence number that a refusal quotes.
 #pragma once
 
-#include "kernel/handle.hpp"
-
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -29,28 +28,29 @@ public:
     NftBatch();
 
     // `nft add table inet sluice { comment ...; }`
-    void add_table(const nftnl_table& table);
-    // `nft delete table inet NAME`, with everything in it
-    void delete_table(std::string_view name);
+    void add_table(nftnl_table& table);
+    // `nft delete table inet TABLE`, with everything in it
+    void delete_table(const char* table);
     // `nft add chain inet sluice NAME { ... }`
-    void add_chain(const nftnl_chain& chain);
+    void add_chain(nftnl_chain& chain);
     // `nft flush chain inet TABLE CHAIN`
-    void flush_chain(const char* table, std::string_view chain);
+    void flush_chain(const char* table, const std::string& chain);
     // `nft add rule inet sluice CHAIN ...` (at its end)
-    void add_rule(const nftnl_rule& rule, std::string_view description);
+    void add_rule(nftnl_rule& rule);
     // `nft add set ...` or `nft add map ...`, without elements
-    void add_set(const nftnl_set& set);
+    void add_set(nftnl_set& set);
     // `nft delete set inet TABLE NAME`
-    void delete_set(const char* table, std::string_view name);
+    void delete_set(const char* table, const std::string& name);
     // `nft flush set inet TABLE NAME`
-    void flush_set(const char* table, std::string_view name);
+    void flush_set(const char* table, const std::string& name);
     // `nft add element inet sluice SET { ... }`; as many messages as it takes, because the list
-    // is a netlink attribute and cannot exceed 64 KiB
-    void add_elements(nftnl_set& set, std::string_view description);
+    // is a netlink attribute and cannot exceed 64 KiB. `which` is what a refusal says after the
+    // set's name.
+    void add_elements(nftnl_set& set, std::string_view which);
     // `nft delete element inet sluice SET { ... }`
-    void delete_elements(nftnl_set& set, std::string_view description);
+    void delete_elements(nftnl_set& set, std::string_view which);
     // `nft add counter ...`, `nft add limit ...`
-    void add_object(const nftnl_obj& object);
+    void add_object(nftnl_obj& object);
 
     // The whole transaction, closed: begin, commands, end.
     [[nodiscard]] std::span<const std::uint8_t> finish();
@@ -62,10 +62,11 @@ public:
     [[nodiscard]] std::string describe(std::uint32_t sequence) const;
 
 private:
+    using Fill = std::function<void(nlmsghdr*)>;
     // Writes one message: `fill` gets its header and appends attributes.
-    void command(std::uint16_t type, std::uint16_t flags, std::string description,
-                 const std::function<void(nlmsghdr*)>& fill);
-    void elements(std::uint16_t type, std::uint16_t flags, nftnl_set& set, std::string_view description);
+    void command(std::uint16_t type, std::uint16_t flags, std::string description, const Fill& fill);
+    void elements(std::uint16_t type, std::uint16_t flags, nftnl_set& set, const char* verb,
+                  std::string_view which);
     void append(const nlmsghdr* message);
 
     std::vector<std::uint8_t> bytes_;

@@ -32,7 +32,7 @@ public:
     ConfigError(const Origin& where, const std::string& what_and_advice);
 };
 
-enum class Mode : std::uint8_t { observe, nft, xdp };      // values of enum sluice_mode
+enum class Mode : std::uint8_t { observe, nft, xdp };        // values of enum sluice_mode
 enum class Action : std::uint8_t { observe, limit, exempt }; // values of enum sluice_action
 enum class XdpChoice : std::uint8_t { automatic, native, generic };
 
@@ -42,7 +42,7 @@ enum class XdpChoice : std::uint8_t { automatic, native, generic };
 [[nodiscard]] std::optional<Mode> parse_mode(std::string_view text);
 
 struct Limit {
-    std::uint32_t connections = 10;    // 1-64
+    std::uint32_t connections = 10;        // 1-64
     std::chrono::milliseconds per{60'000}; // 1 s - 24 h
     bool count_dropped = true;
     Origin origin;
@@ -63,13 +63,14 @@ struct Range {
 
 struct ClassConfig {
     std::string name;
-    Action action = Action::limit;             // resolved, see config.cpp for the default rule
-    std::optional<Limit> limit;                // for all services
-    std::map<std::string, Limit> limits;       // by service name
-    std::uint8_t prefix4 = 32;                 // 0-32, as written
-    std::uint8_t prefix6 = 64;                 // 0-128
-    std::vector<Range> ranges;                 // "ranges" and "files" together
+    Action action = Action::limit;       // resolved, see config.cpp for the default rule
+    std::optional<Limit> limit;          // for all services
+    std::map<std::string, Limit> limits; // by service name
+    std::uint8_t prefix4 = 32;           // 0-32, as written
+    std::uint8_t prefix6 = 64;           // 0-128
+    std::vector<Range> ranges;           // "ranges" and "files" together
     Origin origin;
+    std::vector<std::string> files; // range files, as they are opened; their ranges are above
 };
 
 struct LogConfig {
@@ -82,17 +83,19 @@ struct Config {
     std::vector<std::string> interfaces; // names, globs, "auto"; empty: none is attached by `run`
     XdpChoice xdp = XdpChoice::automatic;
     Mode mode = Mode::observe;
-    std::vector<Service> services;      // in order of writing; smtp and submission if none is written
-    std::optional<Limit> limit;         // [limit], only if written
-    std::vector<ClassConfig> classes;   // classes[0] is always "default" (no ranges); others in order of writing
+    std::vector<Service> services; // in order of writing; smtp and submission if none is written
+    std::optional<Limit> limit;    // [limit], only if written
+    std::vector<ClassConfig>
+        classes; // classes[0] is always "default" (no ranges); others in order of writing
     std::uint32_t table_sources = 131072;
     LogConfig log;
-    std::vector<std::string> files;     // every file that was read, for `reload` and `check`
+    std::vector<std::string> files; // every file that was read, for `reload` and `check`
 };
 
 // The limit that holds for one class and service, most specific first: class and service,
-// class, service, [limit]; for a class whose action is `limit` and that finds none of these,
-// the built-in default (10 per 60 s). Empty when nothing limits it.
+// class, service, [limit]. A class whose action is `limit` and that no written limit reaches in
+// any service has the built-in default (10 per 60 s) in all of them. Empty when nothing limits
+// it, and for an exempt class; an observing class has one too, it is only never enforced.
 [[nodiscard]] std::optional<Limit> effective_limit(const Config& config, const ClassConfig& of_class,
                                                    const Service& service);
 
@@ -115,7 +118,7 @@ using FileReader = std::function<std::string(const std::string& path)>;
 
 // The effective configuration as TOML that parse_config accepts again (`config show`).
 // Ranges that came from files are written as `files` unless expand_files.
-[[nodiscard]] std::string to_toml(const Config& config);
+[[nodiscard]] std::string to_toml(const Config& config, bool expand_files = false);
 [[nodiscard]] std::string to_json(const Config& config);
 
 } // namespace sluice

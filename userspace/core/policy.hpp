@@ -27,13 +27,13 @@ struct Names {
 
 struct PolicyImage {
     sluice_ports ports{};
-    std::vector<sluice_policy> policies;  // SLUICE_MAX_CLASSES * SLUICE_MAX_SERVICES, one half
-    std::vector<RangeEntry> ranges;       // sorted by key (address, then length), no key twice
-    std::vector<Origin> range_origins;    // by range_id; same order as Config's classes and ranges
-    std::vector<std::string> range_labels;// by range_id
+    std::vector<sluice_policy> policies;   // SLUICE_MAX_CLASSES * SLUICE_MAX_SERVICES, one half
+    std::vector<RangeEntry> ranges;        // sorted by key (address, then length), no key twice
+    std::vector<Origin> range_origins;     // by range_id; same order as Config's classes and ranges
+    std::vector<std::string> range_labels; // by range_id
     Names names;
-    std::uint32_t largest_limit = 0;      // largest `connections`, decides the log's capacity
-    std::vector<std::uint8_t> prefixes4;  // distinct source prefix lengths in use, mapped, ascending
+    std::uint32_t largest_limit = 0;     // largest `connections`, decides the log's capacity
+    std::vector<std::uint8_t> prefixes4; // distinct source prefix lengths in use, mapped, ascending
     std::vector<std::uint8_t> prefixes6;
     std::uint64_t log_every_ns = 0;
     std::uint32_t log_max = 0;

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The kernel's state, opened: every map of bpf/maps.h with its type. Commands and the controller
+// get it from the pins; `replay` and the tests from a program of their own.
+#pragma once
+
+#include "abi.h"
+#include "kernel/bpf_map.hpp"
+#include "kernel/source_table.hpp"
+
+#include <functional>
+#include <string>
+
+namespace sluice {
+
+struct KernelMaps {
+    BpfMap<std::uint32_t, sluice_control> control;
+    BpfMap<std::uint32_t, sluice_identity> identity;
+    BpfMap<std::uint32_t, sluice_ports> ports;
+    BpfMap<std::uint32_t, sluice_policy> policies;
+    BpfMap<std::uint32_t, std::uint32_t> ranges; // outer map: half -> list
+    BpfMap<sluice_lpm_key, sluice_override> bans;
+    BpfMap<sluice_lpm_key, sluice_override> allows;
+    SourceTable sources;
+    PerCpuArray<sluice_counters> counters;
+    PerCpuArray<sluice_tally> tallies;
+    BpfMap<std::uint32_t, sluice_name> names;
+    BpfMap<std::uint32_t, sluice_ledger> ledger;
+    Fd events; // ring buffer
+
+    // `get` yields a descriptor of its own for a map's name, as written in bpf/maps.h.
+    static KernelMaps open(const std::function<Fd(const char* name)>& get);
+    // From pin_dir/maps; throws SystemError with ENOENT when nothing is pinned there.
+    static KernelMaps open_pinned(const std::string& pin_dir);
+
+    [[nodiscard]] sluice_control control_word() const { return control.at(0); }
+};
+
+} // namespace sluice

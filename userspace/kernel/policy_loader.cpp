@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The order of steps matters: the new list of ranges is complete before anything refers to it,
+// and the list that it replaces is emptied in batches, because dropping a full trie at once
+// would stall the CPU that does it.
+#include "kernel/policy_loader.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+namespace sluice {
+namespace {
+
+constexpr std::uint32_t smallest_list = 1; // the kernel refuses maps of no entries
+
+Fd make_range_list(const std::vector<RangeEntry>& ranges) {
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
+    const auto size = std::max(smallest_list, static_cast<std::uint32_t>(ranges.size()));
+    Fd list(::bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "range_list", sizeof(sluice_lpm_key), sizeof(sluice_class_ref),
+                             size, &options));
+    if (!list)
+        throw SystemError("create map", "range_list", errno);
+    std::vector<sluice_lpm_key> keys;
+    std::vector<sluice_class_ref> values;
+    keys.reserve(ranges.size());
+    values.reserve(ranges.size());
+    for (const RangeEntry& range : ranges) {
+        keys.push_back(range.key);
+        values.push_back(range.value);
+    }
+    BpfMap<sluice_lpm_key, sluice_class_ref> map(Fd(::dup(list.get())), "range_list");
+    map.put_many(keys, values);
+    return list;
+}
+
+// Takes the entries out in batches. A list that cannot be emptied is dropped as it is.
+void empty_list(int list) {
+    constexpr std::uint32_t step = 4096;
+    std::vector<sluice_lpm_key> keys(step);
+    while (true) {
+        std::uint32_t count = 0;
+        sluice_lpm_key next{};
+        int result = ::bpf_map_get_next_key(list, nullptr, &next);
+        while (result == 0 && count < step) {
+            keys[count++] = next;
+            const sluice_lpm_key previous = next;
+            result = ::bpf_map_get_next_key(list, &previous, &next);
+        }
+        if (count == 0 || ::bpf_map_delete_batch(list, keys.data(), &count, nullptr) != 0)
+            return;
+    }
+}
+
+// The list in this half, or none.
+Fd list_in(const KernelMaps& maps, std::uint32_t half) {
+    std::uint32_t id = 0;
+    if (::bpf_map_lookup_elem(maps.ranges.fd(), &half, &id) != 0)
+        return {};
+    return Fd(::bpf_map_get_fd_by_id(id));
+}
+
+void put_list(KernelMaps& maps, std::uint32_t half, int list) {
+    const auto descriptor = static_cast<std::uint32_t>(list);
+    maps.ranges.put(half, descriptor);
+}
+
+// The list that was live until now leaves. A packet that read the old generation may still be at
+// work with it, so wait for those first: writing to a map of maps returns only when every program
+// that was running has ended (kernel/bpf/syscall.c, maybe_wait_bpf_programs).
+void retire_list(KernelMaps& maps, std::uint32_t live, int live_list) {
+    const std::uint32_t retired = live ^ 1U;
+    const Fd old = list_in(maps, retired);
+    if (!old)
+        return;
+    put_list(maps, live, live_list);
+    maps.ranges.erase(retired);
+    empty_list(old.get());
+}
+
+void put_names(KernelMaps& maps, const Names& names) {
+    std::vector<std::uint32_t> keys(SLUICE_NAMES);
+    std::vector<sluice_name> values(SLUICE_NAMES);
+    for (std::uint32_t i = 0; i < SLUICE_NAMES; i++) {
+        keys[i] = i;
+        const std::string& name = i < SLUICE_MAX_CLASSES ? names.classes[i] : names.services[i - SLUICE_MAX_CLASSES];
+        std::strncpy(values[i].text, name.c_str(), sizeof(values[i].text) - 1);
+    }
+    maps.names.put_many(keys, values);
+}
+
+// An id that passes to another name must not pass its counts on.
+void clear_reused(KernelMaps& maps, const Names& before, const Names& after) {
+    for (std::uint32_t id = 0; id < SLUICE_MAX_CLASSES; id++) {
+        const bool other_class = before.classes[id] != after.classes[id] && !after.classes[id].empty();
+        if (other_class)
+            maps.ledger.put(id, sluice_ledger{});
+        for (std::uint32_t service = 0; service < SLUICE_MAX_SERVICES; service++) {
+            const bool other_service =
+                before.services[service] != after.services[service] && !after.services[service].empty();
+            if ((other_class || other_service) && !(before.classes[id].empty() && before.services[service].empty()))
+                maps.tallies.clear(id * SLUICE_MAX_SERVICES + service);
+        }
+    }
+}
+
+} // namespace
+
+void load_policy(KernelMaps& maps, const PolicyImage& image) {
+    sluice_control control = maps.control.at(0);
+    const std::uint32_t idle = (control.generation + 1) & 1;
+    const Names before = read_names(maps);
+
+    const Fd list = make_range_list(image.ranges);
+    maps.ports.put(idle, image.ports);
+    std::vector<std::uint32_t> keys(image.policies.size());
+    for (std::uint32_t i = 0; i < keys.size(); i++)
+        keys[i] = sluice_policy_index(idle, i / SLUICE_MAX_SERVICES, i % SLUICE_MAX_SERVICES);
+    maps.policies.put_many(keys, image.policies);
+    put_list(maps, idle, list.get());
+    clear_reused(maps, before, image.names);
+    put_names(maps, image.names);
+
+    control.generation++;
+    control.log_every_ns = image.log_every_ns;
+    control.log_max = image.log_max;
+    if (control.sample_secret == 0)
+        control.sample_secret = std::random_device{}() | 1U;
+    maps.control.put(0, control);
+
+    retire_list(maps, idle, list.get());
+}
+
+Names read_names(const KernelMaps& maps) {
+    Names names;
+    for (std::uint32_t i = 0; i < SLUICE_NAMES; i++) {
+        const sluice_name name = maps.names.at(i);
+        const std::string text(name.text, ::strnlen(name.text, sizeof(name.text)));
+        (i < SLUICE_MAX_CLASSES ? names.classes[i] : names.services[i - SLUICE_MAX_CLASSES]) = text;
+    }
+    return names;
+}
+
+sluice_policy live_policy(const KernelMaps& maps, std::uint32_t class_id, std::uint32_t service) {
+    const std::uint32_t half = maps.control.at(0).generation;
+    return maps.policies.at(sluice_policy_index(half, class_id, service));
+}
+
+} // namespace sluice

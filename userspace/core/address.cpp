@@ -89,7 +89,7 @@ std::optional<int> netmask_length(std::string_view text) {
 }
 
 std::string explain_address(std::string_view whole, std::string_view address) {
-    const std::string name = quoted(whole);
+    const std::string name = in_quotes(whole);
     if (whole.empty())
         return "an empty text is no address or range; write one, as in 192.0.2.0/24 or 2001:db8::/32";
     if (address.find('%') != std::string_view::npos)
@@ -104,19 +104,19 @@ std::string explain_address(std::string_view whole, std::string_view address) {
 std::string explain_length(std::string_view whole, const Address& address, std::string_view length) {
     const int longest = address.is_v4() ? 32 : 128;
     if (const auto meant = netmask_length(length); meant && address.is_v4())
-        return quoted(whole) + " has a netmask; write its length: " + to_string(address) + '/' +
+        return in_quotes(whole) + " has a netmask; write its length: " + to_string(address) + '/' +
                std::to_string(*meant);
-    return quoted(whole) + " has " + quoted(length) + " as its length; write 0 to " +
+    return in_quotes(whole) + " has " + in_quotes(length) + " as its length; write 0 to " +
            std::to_string(longest) + " behind the slash";
 }
 
 std::string explain_mapped(std::string_view whole, const Prefix& prefix) {
     const std::string meant = prefix.length < v4_bits ? to_string(prefix.address) : to_string(prefix);
-    return quoted(whole) + " is IPv4 in an IPv6 spelling, which no packet carries; write " + meant;
+    return in_quotes(whole) + " is IPv4 in an IPv6 spelling, which no packet carries; write " + meant;
 }
 
 std::string explain_host_bits(std::string_view whole, const Prefix& meant, const Address& address) {
-    return quoted(whole) + " has bits set behind its length; write " + to_string(meant) +
+    return in_quotes(whole) + " has bits set behind its length; write " + to_string(meant) +
            " for the range or " + to_string(address) + " for the address";
 }
 
@@ -224,7 +224,7 @@ PrefixParse parse_prefix(std::string_view text) {
         return refuse(explain_host_bits(text, prefix, *address));
     // The mapped space lies inside ::/0, and whoever writes that means IPv6 alone.
     if (length < v4_bits && prefix.contains(Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}}))
-        return refuse(quoted(text) +
+        return refuse(in_quotes(text) +
                       " would take in all of IPv4 as well; write 2000::/3 for the IPv6 internet, "
                       "0.0.0.0/0 for IPv4");
     return {prefix, "", bare};

@@ -39,7 +39,7 @@ void read_files(ClassDraft& draft, const Entry& entry) {
     for (const Node& node : read_list("files", entry.value, example)) {
         const std::string& path = read_text("an element of files", node, "a path in quotes");
         if (path.empty() || path.find('\0') != std::string::npos)
-            throw ConfigError(node.origin, quoted(path) + " is no path; name a file of ranges");
+            throw ConfigError(node.origin, in_quotes(path) + " is no path; name a file of ranges");
         draft.files.push_back({resolved(path, node.origin.file), node.origin});
     }
 }

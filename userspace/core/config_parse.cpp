@@ -29,7 +29,7 @@ void check_limits(const ClassConfig& of_class, const std::vector<Service>& servi
         const auto meant = nearest(name, names);
         throw ConfigError(
             limit.origin,
-            "limits of class " + of_class.name + " name " + quoted(name) + ", which is no service; " +
+            "limits of class " + of_class.name + " name " + in_quotes(name) + ", which is no service; " +
                 (meant ? "did you mean " + std::string(*meant) + "?" : "write one of " + joined(names)));
     }
 }

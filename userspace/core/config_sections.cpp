@@ -67,9 +67,9 @@ std::pair<std::int64_t, std::int64_t> read_ports(const Node& node) {
     const auto span = parse_ports(text);
     if (!span)
         throw ConfigError(node.origin,
-                          quoted(text) + " is no port; write a number, or a span as in \"8000-8100\"");
+                          in_quotes(text) + " is no port; write a number, or a span as in \"8000-8100\"");
     if (span->first > span->second)
-        throw ConfigError(node.origin, "ports " + quoted(text) + " run backwards; write \"" +
+        throw ConfigError(node.origin, "ports " + in_quotes(text) + " run backwards; write \"" +
                                            std::to_string(span->second) + '-' + std::to_string(span->first) +
                                            '"');
     return *span;
@@ -86,7 +86,7 @@ void add_ports(Draft& draft, Service& service, const Node& node) {
         const auto [use, added] = draft.ports.try_emplace(number, PortUse{service.name, node.origin});
         if (!added)
             throw ConfigError(node.origin, "port " + std::to_string(port) + " is already in service " +
-                                               quoted(use->second.service) + " (" +
+                                               in_quotes(use->second.service) + " (" +
                                                to_string(use->second.origin) + "); write it in one place");
         service.ports.push_back(number);
     }
@@ -129,7 +129,7 @@ const std::string& check_log_prefix(const Node& node) {
                                            " bytes long; the kernel takes at most 127");
     const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
     if (std::any_of(text.begin(), text.end(), is_control))
-        throw ConfigError(node.origin, "prefix " + quoted(text) + " has a control character; take it out");
+        throw ConfigError(node.origin, "prefix " + in_quotes(text) + " has a control character; take it out");
     return text;
 }
 
@@ -141,9 +141,9 @@ std::uint32_t read_rate(const Node& node) {
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data(), end, value);
     if (error != std::errc() || std::string_view(rest, static_cast<std::size_t>(end - rest)) != "/s")
-        throw ConfigError(node.origin, "max = " + quoted(text) + " is no rate; " + advice);
+        throw ConfigError(node.origin, "max = " + in_quotes(text) + " is no rate; " + advice);
     if (value < 1 || value > most)
-        throw ConfigError(node.origin, "max = " + quoted(text) + " is out of bounds; " + advice);
+        throw ConfigError(node.origin, "max = " + in_quotes(text) + " is out of bounds; " + advice);
     return static_cast<std::uint32_t>(value);
 }
 
@@ -178,10 +178,10 @@ void check_interface(const std::string& name, const Node& node, const std::vecto
     };
     if (name.empty() || name == "." || name == ".." || (!glob && name.size() > longest_interface) ||
         std::any_of(name.begin(), name.end(), forbidden))
-        throw ConfigError(node.origin, quoted(name) + " is no name of an interface; write names as in "
-                                                      "interfaces = [\"eth0\"], or \"auto\"");
+        throw ConfigError(node.origin, in_quotes(name) + " is no name of an interface; write names as in "
+                                                         "interfaces = [\"eth0\"], or \"auto\"");
     if (std::count(before.begin(), before.end(), name) != 0)
-        throw ConfigError(node.origin, "interface " + quoted(name) + " is listed twice; write it once");
+        throw ConfigError(node.origin, "interface " + in_quotes(name) + " is listed twice; write it once");
 }
 
 void read_interfaces(Config& config, const Entry& entry) {

@@ -63,7 +63,7 @@ void refuse_unknown_keys(const Table& table, std::string_view section,
         if (std::count(known.begin(), known.end(), entry.key) != 0)
             continue;
         const std::string place = section.empty() ? "" : " in " + std::string(section);
-        throw ConfigError(entry.origin, "unknown key " + quoted(entry.key) + place + "; " +
+        throw ConfigError(entry.origin, "unknown key " + in_quotes(entry.key) + place + "; " +
                                             advice_for_unknown(entry.key, section, known));
     }
 }
@@ -97,11 +97,11 @@ std::chrono::milliseconds read_duration(const std::string& key, const Node& node
     const std::string& text = read_text(key, node, "a time in quotes, as in " + key + " = \"60s\"");
     const auto duration = parse_duration(text);
     if (!duration)
-        throw ConfigError(node.origin, key + " = " + quoted(text) +
+        throw ConfigError(node.origin, key + " = " + in_quotes(text) +
                                            " is no time; write a whole number and ms, s, m, h or d, as in " +
                                            key + " = \"60s\"");
     if (*duration < shortest_duration || *duration > longest_duration)
-        throw ConfigError(node.origin, key + " = " + quoted(text) + " is out of bounds; write 1s to 24h");
+        throw ConfigError(node.origin, key + " = " + in_quotes(text) + " is out of bounds; write 1s to 24h");
     return *duration;
 }
 
@@ -110,13 +110,13 @@ std::size_t read_word(const std::string& key, const Node& node, std::span<const 
     const std::string& text = read_text(key, node, choice);
     const auto found = std::find(words.begin(), words.end(), text);
     if (found == words.end())
-        throw ConfigError(node.origin, key + " = " + quoted(text) + " is no word for it; write " + choice);
+        throw ConfigError(node.origin, key + " = " + in_quotes(text) + " is no word for it; write " + choice);
     return static_cast<std::size_t>(found - words.begin());
 }
 
 void check_name(std::string_view kind, const std::string& name, const Origin& where) {
     if (!is_name(name))
-        throw ConfigError(where, quoted(name) + " is no name for a " + std::string(kind) +
+        throw ConfigError(where, in_quotes(name) + " is no name for a " + std::string(kind) +
                                      "; write a small letter and then at most 30 of a-z, 0-9, '_' and '-'");
 }
 

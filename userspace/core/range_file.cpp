@@ -20,7 +20,7 @@ Range parse_line(std::string_view range, std::string_view comment, const Origin&
         return {*parsed.prefix, std::string(comment), origin};
     const std::size_t blank = range.find_first_of(" \t,");
     if (blank != std::string_view::npos && parse_prefix(range.substr(0, blank)).prefix)
-        throw ConfigError(origin, "there is more than one range in " + quoted(range) +
+        throw ConfigError(origin, "there is more than one range in " + in_quotes(range) +
                                       "; write one range a line, and '#' before a comment");
     throw ConfigError(origin, parsed.error);
 }

@@ -15,7 +15,7 @@ namespace sluice {
 
 // In double quotes and fit for one line of a message: control characters become '?', and
 // what is longer than 60 bytes is cut.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 // "a, b, c"
 [[nodiscard]] std::string joined(std::span<const std::string_view> words);

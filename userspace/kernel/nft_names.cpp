@@ -7,9 +7,9 @@
 
 namespace sluice::nft {
 
-// Offsets are those of saddr in struct iphdr and ip6_hdr; 7 and 8 are nft's ipv4_addr, ipv6_addr.
-const Family ip4{"ip4", "ip", NFPROTO_IPV4, 96, 12, 4, 7};
-const Family ip6{"ip6", "ip6", NFPROTO_IPV6, 0, 8, 16, 8};
+// Offsets are those of saddr in struct iphdr and ip6_hdr.
+const Family ip4{"ip4", "ip", NFPROTO_IPV4, 96, 12, 4};
+const Family ip6{"ip6", "ip6", NFPROTO_IPV6, 0, 8, 16};
 
 std::span<const std::uint8_t> wire_bytes(const Family& family, const Address& address) {
     return std::span(address.bytes).last(family.address_bytes);

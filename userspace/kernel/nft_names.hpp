@@ -35,7 +35,6 @@ struct Family {
     std::uint8_t first_bit;      // mapped length of a prefix of length 0
     std::uint8_t address_offset; // of the source address, in the network header
     std::uint8_t address_bytes;
-    std::uint32_t key_type; // nft's number for the type of its addresses
 };
 
 extern const Family ip4;

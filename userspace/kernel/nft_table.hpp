@@ -7,6 +7,7 @@
 #include "kernel/nft_design.hpp"
 #include "kernel/nft_socket.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -18,14 +19,16 @@ public:
     explicit NftTable(NftSocket& socket) : socket_(socket) {}
 
     // Creates the table, or replaces it whole, in one transaction: at no moment is it missing.
-    // Counters begin at zero. now_ns: CLOCK_BOOTTIME, read just before.
-    void install(const NftDesign& design, const NftContent& content, std::uint64_t now_ns);
+    // Counters begin at zero. now_ns: CLOCK_BOOTTIME, read just before. Returns how many elements
+    // were left out because their map is full (design.capacity); 0 is the normal case.
+    std::size_t install(const NftDesign& design, const NftContent& content, std::uint64_t now_ns);
 
     // One transaction; the table must have been installed with this design. An element whose
-    // moment has passed is removed. Throws when the table is gone (errno ENOENT).
-    void apply(const NftDesign& design, const NftChanges& changes, std::uint64_t now_ns);
+    // moment has passed is removed. Throws when the table is gone (errno ENOENT). Returns how
+    // many elements were left out, as install().
+    std::size_t apply(const NftDesign& design, const NftChanges& changes, std::uint64_t now_ns);
 
-    // Everything, elements included (a second per 100,000).
+    // Everything, elements included: for start, repair and `doctor`, not for every tick.
     [[nodiscard]] NftState read(const NftDesign& design, std::uint64_t now_ns);
 
     // The counters alone, cheap. Empty: there is no table.

@@ -102,14 +102,18 @@ struct sluice_control {
 	__u32 sample_secret;	/* sequence number of samples; nftables knows a sample by it */
 	__u64 log_every_ns;	/* at most one sample per source in this time */
 	__u32 log_max;		/* and this many samples per second in all */
-	__u32 pad;
+	__u32 controller_pid;	/* of `sluice run`; 0: none. For commands, not for packets */
+	__u64 wanted_word;	/* mode word the operator asked for; comes into force again after a stop */
 };
-SLUICE_SIZE(sluice_control, 32);
+SLUICE_SIZE(sluice_control, 40);
 
 /*
  * Mode word: bits 0-1 the mode until the deadline, bits 2-3 the mode after it,
  * bits 8-63 the deadline in CLOCK_BOOTTIME milliseconds, 0 for "no deadline".
+ * In wanted_word alone: SLUICE_MODE_BY_OPERATOR, a command set it (else the configuration did).
  */
+#define SLUICE_MODE_BY_OPERATOR 16
+
 static inline __u64 sluice_mode_word(__u32 mode, __u32 afterwards, __u64 deadline_ms)
 {
 	return deadline_ms << 8 | (__u64)(afterwards & 3) << 2 | (mode & 3);
@@ -258,9 +262,11 @@ struct sluice_identity {
 SLUICE_SIZE(sluice_identity, 80);
 
 /*
- * Map `ledger`, index = class: packets that nftables dropped. nftables' own counters start at
+ * Map `ledger`, index = class, or SLUICE_LEDGER_RANGES: packets that nftables dropped. nftables' own counters start at
  * zero with every new table; what earlier tables counted is kept here, so that the sum only grows.
  */
+#define SLUICE_LEDGER_RANGES SLUICE_MAX_CLASSES	/* bans that are no source: one counter for all */
+#define SLUICE_LEDGERS (SLUICE_MAX_CLASSES + 1)
 struct sluice_ledger {
 	__u64 base;		/* counted by tables that are gone */
 	__u64 seen;		/* last reading of the present table's counter */

@@ -105,7 +105,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SLUICE_MAX_CLASSES);
+	__uint(max_entries, SLUICE_LEDGERS);
 	__type(key, __u32);
 	__type(value, struct sluice_ledger);
 } ledger SEC(".maps");

@@ -133,7 +133,7 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 	__u64 now = window_floor(now_ns), stamp = window_ceil(now_ns);
 
 #pragma GCC unroll 1
-	for (__u32 try = 0; try < WINDOW_TRIES; try++) {
+	for (__u32 turn = 0; turn < WINDOW_TRIES; turn++) {
 		__u64 head = WINDOW_READ(entry->head);
 		struct window_place here = {head >> 8, (__u32)(head & 0xff), 0};
 		struct window_place oldest = window_before(here, connections, capacity);
@@ -203,7 +203,7 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 static __always_inline int window_mark_over(struct sluice_source *entry, __u64 now_ns, __u64 release_ns)
 {
 #pragma GCC unroll 1
-	for (__u32 try = 0; try < WINDOW_TRIES; try++) {
+	for (__u32 turn = 0; turn < WINDOW_TRIES; turn++) {
 		__u64 until = WINDOW_READ(entry->until_ns);
 
 		if (until >= release_ns)

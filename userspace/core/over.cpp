@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Entries read through the same window.h that packets meet.
+#include "core/over.hpp"
+
+#include "window.h"
+
+#include <cstring>
+
+namespace sluice {
+
+Prefix source_of(const sluice_source_key& key) {
+    Prefix prefix;
+    std::memcpy(prefix.address.bytes.data(), key.addr, sizeof(key.addr));
+    prefix.length = key.prefix_len;
+    return prefix;
+}
+
+sluice_lpm_key to_lpm_key(const Prefix& prefix) {
+    sluice_lpm_key key{};
+    key.prefix_len = prefix.length;
+    std::memcpy(key.addr, prefix.address.bytes.data(), sizeof(key.addr));
+    return key;
+}
+
+Prefix to_prefix(const sluice_lpm_key& key) {
+    Prefix prefix;
+    std::memcpy(prefix.address.bytes.data(), key.addr, sizeof(key.addr));
+    prefix.length = static_cast<std::uint8_t>(key.prefix_len);
+    return prefix;
+}
+
+sluice_source_key to_source_key(const Prefix& source, std::uint8_t service) {
+    sluice_source_key key{};
+    std::memcpy(key.addr, source.address.bytes.data(), sizeof(key.addr));
+    key.prefix_len = source.length;
+    key.service = service;
+    return key;
+}
+
+std::uint64_t over_until(const sluice_source& entry, std::uint32_t log_capacity, const sluice_policy& policy,
+                         std::uint64_t now_ns) {
+    if (entry.until_ns <= now_ns)
+        return 0;
+    const std::uint64_t release =
+        window_release_ns(&entry, log_capacity, policy.connections, policy.per_ticks);
+    return release > now_ns ? release : 0;
+}
+
+} // namespace sluice

@@ -15,6 +15,7 @@ TEST(Nearest, finds_the_word_that_was_meant) {
     EXPECT_EQ(nearest("conections", known), "connections");
     EXPECT_EQ(nearest("counts", known), "count");
     EXPECT_EQ(nearest("Per", known), "per");
+    EXPECT_EQ(nearest("pre", known), "per");
     EXPECT_EQ(nearest("count-droped", known), "count_dropped");
 }
 

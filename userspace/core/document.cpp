@@ -67,8 +67,11 @@ Table parse_document(const SourceText& source) {
         return Converter(source.path).table(toml::parse(source.text, source.path));
     } catch (const toml::parse_error& error) {
         const Origin where{source.path, static_cast<std::uint32_t>(error.source().begin.line)};
-        throw ConfigError(where,
-                          "this is no TOML: " + std::string(error.description()) + "; correct the line");
+        std::string_view problem = error.description();
+        if (constexpr std::string_view lead = "Error while "; problem.starts_with(lead))
+            problem.remove_prefix(lead.size());
+        throw ConfigError(where, "this is no TOML (" + std::string(problem) +
+                                     "); correct the line (texts stand in quotes)");
     }
 }
 

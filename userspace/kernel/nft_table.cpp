@@ -98,7 +98,7 @@ std::size_t fill_maps(NftBatch& batch, const NftDesign& design, const NftContent
 // How one element is changed; which of these the kernel accepts depends on what it holds.
 enum class Plan : std::uint8_t {
     add_delete_add, // new, or refreshed: see DESIGN on kernels that keep the old expiry
-    delete_add,     // there, but counting for another class: adding it would be EBUSY
+    delete_add,     // there, but counting for another class: adding it is EEXIST, or EBUSY
     remove,
     nothing, // gone already, or no room
 };
@@ -133,6 +133,8 @@ void write_step(NftBatch& batch, const Step& step, std::size_t index, const Cloc
 
 // Another plan after a refusal; false: no plan helps, the refusal is real.
 bool revise(Step& step, bool deletes, int error, std::size_t& left_out) {
+    if (step.plan == Plan::nothing) // another command of this step was refused and dealt with
+        return true;
     if (step.plan == Plan::remove && deletes && error == ENOENT) {
         step.plan = Plan::nothing;
         return true;
@@ -141,7 +143,7 @@ bool revise(Step& step, bool deletes, int error, std::size_t& left_out) {
         step.plan = Plan::add_delete_add;
         return true;
     }
-    if (step.plan == Plan::add_delete_add && !deletes && error == EBUSY) {
+    if (step.plan == Plan::add_delete_add && !deletes && (error == EEXIST || error == EBUSY)) {
         step.plan = Plan::delete_add;
         return true;
     }
@@ -150,8 +152,7 @@ bool revise(Step& step, bool deletes, int error, std::size_t& left_out) {
         ++left_out;
         return true;
     }
-    // Follows from another command of the same step, which has been dealt with.
-    return step.plan == Plan::nothing;
+    return false;
 }
 
 std::vector<Step> steps_of(const NftChanges& changes, const Clock& clock) {

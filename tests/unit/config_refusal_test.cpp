@@ -295,14 +295,11 @@ constexpr Refusal syntax[] = {
      "f:1: this is no TOML (parsing floating-point: expected 'nan', saw 'nf'); correct the line (texts stand "
      "in quotes)"},
     {"key_twice", "mode = \"nft\"\nmode = \"xdp\"",
-     "f:2: this is no TOML (parsing key-value pair: cannot redefine existing string 'mode'); correct the "
-     "line"},
+     "f:2: this is no TOML (parsing key-value pair: cannot redefine existing string 'mode'); write it once"},
     {"section_twice", "[limit]\n\n[limit]",
-     "f:3: this is no TOML (parsing table header: cannot redefine existing table 'limit'); correct the line "
-     "(texts stand in quotes)"},
+     "f:3: this is no TOML (parsing table header: cannot redefine existing table 'limit'); write it once"},
     {"class_twice", "[class.a]\n[class.a]",
-     "f:2: this is no TOML (parsing table header: cannot redefine existing table 'class.a'); correct the "
-     "line"},
+     "f:2: this is no TOML (parsing table header: cannot redefine existing table 'class.a'); write it once"},
 };
 
 INSTANTIATE_TEST_SUITE_P(keys, ConfigRefused, testing::ValuesIn(keys), row_name);

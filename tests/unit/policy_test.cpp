@@ -21,7 +21,7 @@ PolicyImage compile(const std::string& text, const Names& previous = {}) {
     return compile_policy(parse(text), previous);
 }
 
-const sluice_policy& policy_of(const PolicyImage& image, std::uint32_t class_id, std::uint32_t service) {
+sluice_policy policy_of(const PolicyImage& image, std::uint32_t class_id, std::uint32_t service) {
     return image.policies.at(sluice_policy_index(0, class_id, service));
 }
 
@@ -62,7 +62,7 @@ TEST(Policy, each_class_and_service_has_its_limit) {
     EXPECT_EQ(image.names.classes[0], "default");
     EXPECT_EQ(image.names.classes[1], "friends");
     EXPECT_EQ(image.names.classes[2], "customers");
-    const sluice_policy& customers = policy_of(image, 2, 1);
+    const sluice_policy customers = policy_of(image, 2, 1);
     EXPECT_EQ(customers.connections, 30u);
     EXPECT_EQ(customers.action, SLUICE_ACTION_LIMIT);
     EXPECT_EQ(customers.prefix4, 96 + 24);
@@ -70,7 +70,7 @@ TEST(Policy, each_class_and_service_has_its_limit) {
     EXPECT_EQ(customers.flags, SLUICE_POLICY_COUNT_DROPPED);
     EXPECT_EQ(customers.per_ticks, to_ticks(1h));
     EXPECT_EQ(customers.warn, 0u);
-    const sluice_policy& submission = policy_of(image, 2, 2);
+    const sluice_policy submission = policy_of(image, 2, 2);
     EXPECT_EQ(submission.connections, 20u);
     EXPECT_EQ(submission.flags, 0);
     EXPECT_EQ(policy_of(image, 0, 1).connections, 10u);
@@ -86,7 +86,7 @@ TEST(Policy, nothing_limits_an_exempt_class) {
 }
 
 TEST(Policy, service_zero_carries_action_and_prefixes) {
-    const sluice_policy& policy = policy_of(compile(two_classes), 2, 0);
+    const sluice_policy policy = policy_of(compile(two_classes), 2, 0);
     EXPECT_EQ(policy.connections, 0u);
     EXPECT_EQ(policy.action, SLUICE_ACTION_LIMIT);
     EXPECT_EQ(policy.prefix4, 96 + 24);
@@ -97,7 +97,7 @@ TEST(Policy, unused_classes_and_services_limit_nothing) {
     const PolicyImage image = compile(two_classes);
     ASSERT_EQ(image.policies.size(), std::size_t{SLUICE_MAX_CLASSES} * SLUICE_MAX_SERVICES);
     for (const auto& [class_id, service] : {std::pair(3u, 1u), std::pair(255u, 15u), std::pair(2u, 3u)}) {
-        const sluice_policy& policy = policy_of(image, class_id, service);
+        const sluice_policy policy = policy_of(image, class_id, service);
         EXPECT_EQ(policy.connections, 0u);
         EXPECT_EQ(policy.per_ticks, 0u);
         EXPECT_EQ(policy.action, SLUICE_ACTION_OBSERVE);

@@ -70,8 +70,9 @@ Table parse_document(const SourceText& source) {
         std::string_view problem = error.description();
         if (constexpr std::string_view lead = "Error while "; problem.starts_with(lead))
             problem.remove_prefix(lead.size());
-        throw ConfigError(where, "this is no TOML (" + std::string(problem) +
-                                     "); correct the line (texts stand in quotes)");
+        const bool twice = problem.find("redefine") != std::string_view::npos;
+        throw ConfigError(where, "this is no TOML (" + std::string(problem) + "); " +
+                                     (twice ? "write it once" : "correct the line (texts stand in quotes)"));
     }
 }
 

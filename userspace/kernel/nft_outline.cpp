@@ -6,42 +6,49 @@
 #include <libnftnl/rule.h>
 
 #include <linux/netfilter/nf_tables.h>
-#include <spdlog/fmt/fmt.h>
+#include <string>
 
 namespace sluice::nft {
 namespace {
 
 std::string hex(const nftnl_expr* expression, std::uint16_t attribute) {
+    constexpr const char* digits = "0123456789abcdef";
     std::uint32_t length = 0;
     const auto* data = static_cast<const std::uint8_t*>(nftnl_expr_get(expression, attribute, &length));
     std::string text;
-    for (std::uint32_t i = 0; data != nullptr && i < length; ++i)
-        text += fmt::format("{:02x}", data[i]);
+    for (std::uint32_t i = 0; data != nullptr && i < length; ++i) {
+        text += digits[data[i] >> 4];
+        text += digits[data[i] & 15];
+    }
     return text;
 }
 
 std::string text(const nftnl_expr* expression, std::uint16_t attribute) {
-    const char* value =
+    const char* found =
         nftnl_expr_is_set(expression, attribute) ? nftnl_expr_get_str(expression, attribute) : nullptr;
-    return value == nullptr ? "" : value;
+    return found == nullptr ? "" : found;
 }
 
-std::uint32_t number(const nftnl_expr* expression, std::uint16_t attribute) {
+std::uint32_t value(const nftnl_expr* expression, std::uint16_t attribute) {
     return nftnl_expr_is_set(expression, attribute) ? nftnl_expr_get_u32(expression, attribute) : 0;
+}
+
+std::string number(const nftnl_expr* expression, std::uint16_t attribute) {
+    return std::to_string(value(expression, attribute));
 }
 
 std::string detail(const std::string& name, const nftnl_expr* e) {
     if (name == "meta")
-        return fmt::format("{}", number(e, NFTNL_EXPR_META_KEY));
+        return number(e, NFTNL_EXPR_META_KEY);
     if (name == "cmp")
-        return fmt::format("{}={}", number(e, NFTNL_EXPR_CMP_OP), hex(e, NFTNL_EXPR_CMP_DATA));
+        return number(e, NFTNL_EXPR_CMP_OP) + "=" + (hex(e, NFTNL_EXPR_CMP_DATA));
     if (name == "payload")
-        return fmt::format("{}+{}/{}", number(e, NFTNL_EXPR_PAYLOAD_BASE),
-                           number(e, NFTNL_EXPR_PAYLOAD_OFFSET), number(e, NFTNL_EXPR_PAYLOAD_LEN));
+        return number(e, NFTNL_EXPR_PAYLOAD_BASE) + "+" + number(e, NFTNL_EXPR_PAYLOAD_OFFSET) + "/" +
+               number(e, NFTNL_EXPR_PAYLOAD_LEN);
     if (name == "bitwise")
         return hex(e, NFTNL_EXPR_BITWISE_MASK);
     if (name == "lookup")
-        return (number(e, NFTNL_EXPR_LOOKUP_FLAGS) & NFT_LOOKUP_F_INV ? "!" : "") +
+        return (value(e, NFTNL_EXPR_LOOKUP_FLAGS) & NFT_LOOKUP_F_INV ? "!" : "") +
                text(e, NFTNL_EXPR_LOOKUP_SET);
     if (name == "dynset")
         return text(e, NFTNL_EXPR_DYNSET_SET_NAME);
@@ -50,8 +57,8 @@ std::string detail(const std::string& name, const nftnl_expr* e) {
     if (name == "log")
         return text(e, NFTNL_EXPR_LOG_PREFIX);
     if (name == "immediate")
-        return fmt::format("{}{}", static_cast<int>(number(e, NFTNL_EXPR_IMM_VERDICT)),
-                           text(e, NFTNL_EXPR_IMM_CHAIN));
+        return std::to_string(static_cast<int>(value(e, NFTNL_EXPR_IMM_VERDICT))) +
+               text(e, NFTNL_EXPR_IMM_CHAIN);
     return "";
 }
 

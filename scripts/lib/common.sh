@@ -9,6 +9,7 @@ SLUICE_BUILD=${SLUICE_BUILD:-$SLUICE_ROOT/build}
 SLUICE=${SLUICE:-$SLUICE_BUILD/userspace/sluice}
 RUN_ID=$$
 RUN_DIR=
+# shellcheck disable=SC2034 # RUN_ID names what the other helpers make
 readonly SLUICE_ROOT RUN_ID
 export SLUICE
 

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the lists are for those who source this
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Installs what is missing on a bare Debian 12. Only missing packages are touched, nothing that
 # is recommended but not needed comes along, and never a mail server (postfix.sh unpacks one).
@@ -8,7 +9,7 @@ BUILD_PACKAGES=(
     libbpf-dev libelf-dev zlib1g-dev libnftnl-dev libmnl-dev libpcap-dev libsystemd-dev
     libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev
 )
-RUN_PACKAGES=(nftables iproute2 iputils-ping jq kmod procps util-linux python3 ethtool)
+RUN_PACKAGES=(nftables iproute2 jq kmod procps util-linux python3 ethtool)
 TEST_PACKAGES=(libgtest-dev iptables tcpdump tshark clang-format clang-tidy)
 
 package_installed() {
@@ -25,9 +26,15 @@ install_packages() {
     [ "$(id -u)" -eq 0 ] || fail "these packages are missing, and only root can install them: ${missing[*]}"
     printf 'Installing: %s\n' "${missing[*]}"
     refresh_package_lists "${missing[@]}"
-    # policy-rc.d is not needed: none of these starts a service.
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-        -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
+    local log
+    log=$(mktemp)
+    if ! DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
+        -o Dpkg::Use-Pty=0 "${missing[@]}" >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        rm "$log"
+        fail "the packages could not be installed"
+    fi
+    rm "$log"
 }
 
 # A fresh machine has no package lists, or ones older than the archive.

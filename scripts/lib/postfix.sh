@@ -7,7 +7,6 @@
 POSTFIX_DIR=$SLUICE_BUILD/postfix
 POSTFIX_STATE=
 POSTFIX_LOG=
-postfix_marks=0
 
 # postfix_fetch: downloads and unpacks the package, and sees to the libraries it is linked with.
 postfix_fetch() {

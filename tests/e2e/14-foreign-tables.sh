@@ -7,12 +7,19 @@ world bot
 in_ns mx nft -f - <<-NFT
 	table inet filter {
 	    set mine { type ipv4_addr; elements = { 192.0.2.9 } }
-	    chain input { type filter hook input priority filter; policy accept; ip saddr @mine counter drop }
+	    chain input {
+	        type filter hook input priority filter; policy accept;
+	        ip saddr @mine counter drop
+	    }
 	}
-	table ip sluice { chain c { } }
-	table inet sluice2 { set limited { type ipv4_addr; } }
+	table ip sluice {
+	    chain limited {
+	    }
+	}
+	table inet sluice2 {
+	    set limited { type ipv4_addr; }
+	}
 	NFT
-# iptables-nft's tables look like this one to nft.
 foreign() {
     local table
     for table in "inet filter" "ip sluice" "inet sluice2"; do

@@ -104,6 +104,17 @@ TEST(Carve, no_interval_crosses_the_families) {
               "::fffe:0:0-::fffe:ffff:ffff 0.0.0.0-255.255.255.255 ::1:0:0:0-::1:ffff:ffff:ffff");
 }
 
+TEST(CountedElsewhere, are_the_ranges_longer_than_the_source) {
+    const ExemptIndex index = index_of(nested);
+    const auto elsewhere = [&](std::vector<Prefix> sources) {
+        return text_of(index.counted_elsewhere(sources));
+    };
+    EXPECT_EQ(elsewhere({prefix("2001:db8:1::/64")}), "2001:db8:1::8000:0-2001:db8:1::8000:ffff");
+    EXPECT_EQ(elsewhere({prefix("2001:db8:1::8000:0/112")}), "");
+    EXPECT_EQ(elsewhere({prefix("2001:db8::/64")}), "2001:db8::1-2001:db8::2");
+    EXPECT_EQ(elsewhere({prefix("2001:db8:2::/64"), prefix("203.0.113.1")}), "");
+}
+
 struct Expected {
     const char* text;
     std::uint16_t class_id;
@@ -226,6 +237,27 @@ void expect_minimal(const std::vector<AddressInterval>& intervals) {
             continue;
         // At least one address lies between two of them.
         EXPECT_LT(intervals[i - 1].last.bytes[15] + 1, intervals[i].first.bytes[15]);
+    }
+}
+
+TEST(CountedElsewhere, agrees_with_the_source_of_every_address_of_random_universes) {
+    for (unsigned seed = 0; seed < 500; ++seed) {
+        SCOPED_TRACE(seed);
+        Universe universe(seed);
+        Config config = universe.any_config();
+        for (ClassConfig& of_class : config.classes) {
+            of_class.action = Action::exempt; // so that any number of lengths is allowed
+            of_class.prefix6 = 122;
+        }
+        const ExemptIndex index(compile_policy(config, Names{}));
+        const Prefix source{masked(universe.any_prefix().address, 122), 122};
+        const std::vector<AddressInterval> found = index.counted_elsewhere(std::span(&source, 1));
+        expect_minimal(found);
+        for (unsigned last = 0; last < 64; ++last) {
+            Address of = source.address;
+            of.bytes[15] = static_cast<std::uint8_t>(of.bytes[15] + last);
+            ASSERT_EQ(is_in(found, of), index.effective_class(of).source != source) << to_string(of);
+        }
     }
 }
 

@@ -197,6 +197,22 @@ std::vector<AddressInterval> ExemptIndex::exempt_within(std::span<const Prefix> 
     return result.take();
 }
 
+std::vector<AddressInterval> ExemptIndex::counted_elsewhere(std::span<const Prefix> sources) const {
+    Intervals result;
+    const std::vector<Prefix>& ranges = ranges_.prefixes();
+    for (const Prefix& source : sorted_once({sources.begin(), sources.end()})) {
+        std::optional<Prefix> outer;
+        auto range = std::upper_bound(ranges.begin(), ranges.end(), source);
+        for (; range != ranges.end() && source.contains(*range); ++range) {
+            if (outer && outer->contains(*range))
+                continue;
+            outer = *range;
+            result.add(range->address, last_of(*range));
+        }
+    }
+    return result.take();
+}
+
 std::optional<std::uint32_t> ExemptIndex::range_of(const Address& address) const {
     const auto range = ranges_.longest(address);
     return range ? std::optional(refs_[*range].range_id) : std::nullopt;

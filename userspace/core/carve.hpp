@@ -61,6 +61,12 @@ public:
     // possible. O(log n + answers) for each prefix.
     [[nodiscard]] std::vector<AddressInterval> exempt_within(std::span<const Prefix> dropped) const;
 
+    // The addresses inside these sources that are counted elsewhere: a range longer than a
+    // source is a source of its own (or exempt), and what the wider one did is not its fault.
+    // Matters to nftables, which knows a source by its masked address alone; the answer is for
+    // limits, not for bans. The sources are of one length and disjoint.
+    [[nodiscard]] std::vector<AddressInterval> counted_elsewhere(std::span<const Prefix> sources) const;
+
     // The longest configured range around the address, as its range_id.
     [[nodiscard]] std::optional<std::uint32_t> range_of(const Address& address) const;
 

@@ -26,6 +26,21 @@ int deliver(const nlmsghdr* message, void* each) {
     return MNL_CB_OK;
 }
 
+using EachAttribute = std::function<void(const nlattr*)>;
+
+int deliver_attribute(const nlattr* attribute, void* each) {
+    (*static_cast<const EachAttribute*>(each))(attribute);
+    return MNL_CB_OK;
+}
+
+void for_attributes(const nlmsghdr* message, unsigned int offset, const EachAttribute& each) {
+    (void)::mnl_attr_parse(message, offset, deliver_attribute, const_cast<EachAttribute*>(&each));
+}
+
+void for_nested(const nlattr* nest, const EachAttribute& each) {
+    (void)::mnl_attr_parse_nested(nest, deliver_attribute, const_cast<EachAttribute*>(&each));
+}
+
 template <typename Header>
 void dump(std::uint16_t type, unsigned char family, const char* what, const Each& each) {
     const MnlSocket socket(::mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
@@ -53,12 +68,11 @@ void dump(std::uint16_t type, unsigned char family, const char* what, const Each
 }
 
 void read_xdp(const nlattr* nest, Device& device) {
-    const nlattr* attribute = nullptr;
-    mnl_attr_for_each_nested(attribute, nest) {
+    for_nested(nest, [&](const nlattr* attribute) {
         if (::mnl_attr_get_type(attribute) == IFLA_XDP_PROG_ID)
             device.xdp_program = ::mnl_attr_get_u32(attribute);
         if (::mnl_attr_get_type(attribute) != IFLA_XDP_ATTACHED)
-            continue;
+            return;
         switch (::mnl_attr_get_u8(attribute)) {
         case XDP_ATTACHED_DRV:
             device.xdp = "native";
@@ -72,7 +86,7 @@ void read_xdp(const nlattr* nest, Device& device) {
         default:
             break;
         }
-    }
+    });
 }
 
 Device read_device(const nlmsghdr* message) {
@@ -84,8 +98,7 @@ Device read_device(const nlmsghdr* message) {
     device.xdp = "none";
     bool other_namespace = false; // then IFLA_LINK is an index over there (a veth's peer)
     std::uint32_t link = 0;
-    const nlattr* attribute = nullptr;
-    mnl_attr_for_each(attribute, message, sizeof(*header)) {
+    for_attributes(message, sizeof(*header), [&](const nlattr* attribute) {
         switch (::mnl_attr_get_type(attribute)) {
         case IFLA_IFNAME:
             device.name = ::mnl_attr_get_str(attribute);
@@ -105,7 +118,7 @@ Device read_device(const nlmsghdr* message) {
         default:
             break;
         }
-    }
+    });
     if (!other_namespace && link != device.index)
         device.lower = link;
     return device;
@@ -159,14 +172,13 @@ std::vector<std::uint32_t> default_route_devices() {
         const auto* header = static_cast<const rtmsg*>(::mnl_nlmsg_get_payload(message));
         if (header->rtm_dst_len != 0 || header->rtm_type != RTN_UNICAST || header->rtm_table != RT_TABLE_MAIN)
             return;
-        const nlattr* attribute = nullptr;
-        mnl_attr_for_each(attribute, message, sizeof(*header)) {
+        for_attributes(message, sizeof(*header), [&](const nlattr* attribute) {
             if (::mnl_attr_get_type(attribute) != RTA_OIF)
-                continue;
+                return;
             const std::uint32_t index = ::mnl_attr_get_u32(attribute);
             if (std::find(indices.begin(), indices.end(), index) == indices.end())
                 indices.push_back(index);
-        }
+        });
     };
     dump<rtmsg>(RTM_GETROUTE, AF_INET, "routes", read);
     dump<rtmsg>(RTM_GETROUTE, AF_INET6, "routes", read);

@@ -273,6 +273,21 @@ struct sluice_ledger {
 };
 SLUICE_SIZE(sluice_ledger, 16);
 
+/*
+ * Map `shape`, two elements (halves): what the nft table is made of beside names, ports and policies, so
+ * that a command can keep it true without the configuration. Written at reload, never read by packets.
+ */
+#define SLUICE_MAX_LENGTHS 4
+struct sluice_shape {
+	__u8 prefixes4[SLUICE_MAX_LENGTHS];	/* source prefix lengths in use, mapped, ascending */
+	__u8 prefixes6[SLUICE_MAX_LENGTHS];
+	__u8 count4;
+	__u8 count6;
+	__u8 pad[6];
+	char log_prefix[128];	/* zero-terminated */
+};
+SLUICE_SIZE(sluice_shape, 144);
+
 /* Map `pace`, one element: samples taken in this second, second << 32 | count. */
 
 #endif

@@ -139,6 +139,7 @@ PolicyImage compile_policy(const Config& config, const Names& previous) {
     image.prefixes6 = std::move(prefixes.v6);
     image.log_every_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(config.log.every).count());
     image.log_max = config.log.max_per_second;
+    image.log_prefix = config.log.prefix;
     return image;
 }
 

@@ -37,6 +37,7 @@ struct PolicyImage {
     std::vector<std::uint8_t> prefixes6;
     std::uint64_t log_every_ns = 0;
     std::uint32_t log_max = 0;
+    std::string log_prefix;
 };
 
 // `previous`: the ids that the kernel's counters and sources are filed under now. A name that

@@ -18,6 +18,7 @@ KernelMaps KernelMaps::open(const std::function<Fd(const char* name)>& get) {
     maps.tallies = {get("tallies"), "tallies"};
     maps.names = {get("names"), "names"};
     maps.ledger = {get("ledger"), "ledger"};
+    maps.shape = {get("shape"), "shape"};
     maps.events = get("events");
     return maps;
 }

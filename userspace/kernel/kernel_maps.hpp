@@ -25,6 +25,7 @@ struct KernelMaps {
     PerCpuArray<sluice_tally> tallies;
     BpfMap<std::uint32_t, sluice_name> names;
     BpfMap<std::uint32_t, sluice_ledger> ledger;
+    BpfMap<std::uint32_t, sluice_shape> shape;
     Fd events; // ring buffer
 
     // `get` yields a descriptor of its own for a map's name, as written in bpf/maps.h.

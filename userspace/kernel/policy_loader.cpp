@@ -88,6 +88,16 @@ void put_names(KernelMaps& maps, const Names& names) {
     maps.names.put_many(keys, values);
 }
 
+void put_shape(KernelMaps& maps, std::uint32_t half, const PolicyImage& image) {
+    sluice_shape shape{};
+    shape.count4 = static_cast<std::uint8_t>(std::min<std::size_t>(image.prefixes4.size(), SLUICE_MAX_LENGTHS));
+    shape.count6 = static_cast<std::uint8_t>(std::min<std::size_t>(image.prefixes6.size(), SLUICE_MAX_LENGTHS));
+    std::copy_n(image.prefixes4.begin(), shape.count4, shape.prefixes4);
+    std::copy_n(image.prefixes6.begin(), shape.count6, shape.prefixes6);
+    std::strncpy(shape.log_prefix, image.log_prefix.c_str(), sizeof(shape.log_prefix) - 1);
+    maps.shape.put(half, shape);
+}
+
 // An id that passes to another name must not pass its counts on.
 void clear_reused(KernelMaps& maps, const Names& before, const Names& after) {
     for (std::uint32_t id = 0; id < SLUICE_MAX_CLASSES; id++) {
@@ -117,6 +127,7 @@ void load_policy(KernelMaps& maps, const PolicyImage& image) {
         keys[i] = sluice_policy_index(idle, i / SLUICE_MAX_SERVICES, i % SLUICE_MAX_SERVICES);
     maps.policies.put_many(keys, image.policies);
     put_list(maps, idle, list.get());
+    put_shape(maps, idle, image);
     clear_reused(maps, before, image.names);
     put_names(maps, image.names);
 

@@ -13,6 +13,7 @@ connect bot --count 1000 --parallel 200 --attempts >"$RUN_DIR/bot.json"
 expect "an element for the source" wait_until 5 grep -q ' 192\.0\.2\.66 ' "$RUN_DIR/nft-watch"
 in_all=$(jq .accepted "$RUN_DIR/bot.json")
 expect_equal "Postfix counts like the client" "$in_all" "$(reached 192.0.2.66 25)"
+expect_equal "nftables counts the rest" $((1000 - in_all)) "$(stat_of .counters.dropped_nft)"
 printf 'measured: %s of 1000 got in, limit 10\n' "$in_all"
 [ "$in_all" -ge 10 ] || fail "fewer than the limit got in: $in_all"
 

@@ -214,7 +214,7 @@ __noinline int walk_extensions(struct xdp_md *ctx, struct chain *chain)
 			if (field >> 3)
 				return field >> 3 == 1 && header[0] == IPPROTO_TCP ? PARSE_OVERLAP_FRAGMENT
 										  : PARSE_FRAGMENT;
-			chain->is_fragment = field & 1;
+			chain->is_fragment |= field & 1; /* an atomic one inside must not hide the outer */
 		}
 		length = extension_length(next, header);
 		next = header[0];

@@ -27,6 +27,11 @@
  * need wall order, so no interleaving breaks it. Rounding makes a window longer by less than
  * three ticks (768 ns), never shorter.
  *
+ * Recycling can leave a hole: a CPU that still holds a pointer to the entry's former life moves head
+ * on, or has its record taken back after head has passed it. A hole is known by its foreign lap
+ * byte while head stands still; it is written over like a free place, and counts as no attempt,
+ * so that it costs at most one attempt more or less and never shuts anybody out.
+ *
  * A lap's byte comes round after 256 laps: mistaking a record would take 256 x capacity
  * attempts of one source between two neighbouring instructions.
  */
@@ -40,8 +45,13 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-/* How often an attempt that loses the race for a place tries the next one. */
-#define WINDOW_TRIES 8
+/*
+ * How often an attempt that loses the race for a place tries the next one. A lost turn is a place
+ * that another attempt took while this one was under way; as many turns as the largest limit, so
+ * who loses them all has seen so many attempts in this instant that no limit allows one more.
+ */
+#define WINDOW_TRIES SLUICE_MAX_LIMIT
+#define WINDOW_MARK_TRIES 8
 
 #define WINDOW_FIRST_HEAD (1ULL << 8)	/* lap 1, index 0 */
 
@@ -60,7 +70,7 @@ enum window_verdict {
 	WINDOW_WITHIN = 0,
 	WINDOW_OVER,
 	WINDOW_CONTENDED,	/* lost WINDOW_TRIES races: that many attempts came in this instant */
-	WINDOW_RECYCLED,	/* the entry belongs to another source now; nothing was written */
+	WINDOW_RECYCLED,	/* the entry belongs to another source now; nothing was left in it */
 };
 
 struct window_result {
@@ -118,6 +128,12 @@ static __always_inline void window_advance(struct sluice_source *entry, struct w
 	(void)__sync_val_compare_and_swap(&entry->head, from, to);
 }
 
+/* Whether head has left the position that `head` names. With a full barrier: looks at slots come first. */
+static __always_inline int window_moved_on(struct sluice_source *entry, __u64 head)
+{
+	return __sync_val_compare_and_swap(&entry->head, head, head) != head;
+}
+
 /*
  * One attempt at now_ns of the source whose entry this is.
  *
@@ -138,25 +154,31 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 		struct window_place here = {head >> 8, (__u32)(head & 0xff), 0};
 		struct window_place oldest = window_before(here, connections, capacity);
 		struct window_place previous = window_before(here, 1, capacity);
-		__u64 free_slot, oldest_slot, record, before;
+		__u64 free_slot, oldest_slot, record, before, release = 0;
 		__u32 over = 0, index = here.index;
 
 		OPAQUE(index);
-		if (index >= capacity)
+		if (index >= capacity) { /* never; fails open */
+			result.verdict = WINDOW_RECYCLED;
 			break;
+		}
 		free_slot = WINDOW_READ(entry->slots[index]);
-		if ((__u8)free_slot != (__u8)(here.lap - 1)) {
-			/* taken already, and head has not been moved on yet: help */
+		if ((__u8)free_slot != (__u8)(here.lap - 1) &&
+		    ((__u8)free_slot == (__u8)here.lap || window_moved_on(entry, head))) {
+			/* taken already, and head perhaps not moved on yet: help */
 			window_advance(entry, here, capacity);
 			continue;
 		}
 		if (connections && oldest.lap) {
 			oldest_slot = window_slot(entry, oldest.index, capacity);
-			if (!window_holds(oldest_slot, oldest))
+			if (window_holds(oldest_slot, oldest)) {
+				release = (oldest_slot >> 8) + per_ticks;
+				over = now < release;
+			} else if (window_moved_on(entry, head)) {
 				continue;
-			over = now < (oldest_slot >> 8) + per_ticks;
-			result.release_ns = ((oldest_slot >> 8) + per_ticks) << SLUICE_TICK_SHIFT;
+			} /* else a hole, see above: as if there had been no such attempt */
 		}
+		result.release_ns = over ? release << SLUICE_TICK_SHIFT : 0;
 		if (!(log & (over ? WINDOW_LOG_OVER : WINDOW_LOG_WITHIN))) {
 			result.verdict = over ? WINDOW_OVER : WINDOW_WITHIN;
 			break;
@@ -171,8 +193,10 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 			result.verdict = WINDOW_RECYCLED;
 			break;
 		}
-		if (!WINDOW_CAS(entry->slots[index], free_slot, record))
+		if (!WINDOW_CAS(entry->slots[index], free_slot, record)) {
+			window_advance(entry, here, capacity);
 			continue;
+		}
 		if (WINDOW_READ(entry->owner) != owner) {
 			/* recycled between the two looks: take the record back out of the stranger's log */
 			(void)__sync_val_compare_and_swap(&entry->slots[index], record, free_slot);
@@ -203,7 +227,7 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 static __always_inline int window_mark_over(struct sluice_source *entry, __u64 now_ns, __u64 release_ns)
 {
 #pragma GCC unroll 1
-	for (__u32 turn = 0; turn < WINDOW_TRIES; turn++) {
+	for (__u32 turn = 0; turn < WINDOW_MARK_TRIES; turn++) {
 		__u64 until = WINDOW_READ(entry->until_ns);
 
 		if (until >= release_ns)
@@ -244,6 +268,9 @@ static __always_inline __u64 window_release_ns(const struct sluice_source *entry
 
 	if (!connections || connections > capacity || !nth.lap)
 		return 0;
+	/* when the log is full, the copy may hold a record that is newer than its head: then the next one is meant */
+	if (!window_holds(window_slot(entry, nth.index, capacity), nth))
+		nth = window_before(here, connections - 1, capacity);
 	return ((window_slot(entry, nth.index, capacity) >> 8) + per_ticks) << SLUICE_TICK_SHIFT;
 }
 

@@ -25,6 +25,9 @@ const volatile __u8 time_in_metadata = 0;
 
 #define NAT64_PREFIX bpf_htonl(0x0064ff9b) /* RFC 6052: 64:ff9b::/96, an IPv4 host in each address */
 
+/* Expired words about one address that may lie inside each other until somebody clears them away. */
+#define OVERRIDE_NESTING 4
+
 /* What holds while one packet is judged. */
 struct moment {
 	__u64 now; /* CLOCK_BOOTTIME ns */
@@ -37,17 +40,23 @@ struct placement {
 	__u16 class_id;
 	__u8 prefix_len; /* of the longest range, 0 if none matched */
 	__u8 exempt;
+	__u8 banned;
 };
 
-static __always_inline void mask_address(__be32 *to, const __be32 *from, __u32 length)
+/* A function of its own, so that the verifier does not follow its branches into all that comes after. */
+__noinline int mask_address(struct sluice_source_key *key, const struct packet *pkt, __u32 length)
 {
+	if (!key || !pkt)
+		return -1;
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
 		__s32 bits = (__s32)length - 32 * i;
 		__u32 mask = bits >= 32 ? 0xffffffff : bits <= 0 ? 0 : ~(0xffffffffU >> bits);
 
-		to[i] = from[i] & bpf_htonl(mask);
+		key->addr[i] = pkt->saddr[i] & bpf_htonl(mask);
 	}
+	key->prefix_len = (__u8)length;
+	return 0;
 }
 
 static __always_inline __u64 packet_time(struct xdp_md *ctx)
@@ -62,16 +71,30 @@ static __always_inline __u64 packet_time(struct xdp_md *ctx)
 	return *meta;
 }
 
-static __always_inline int override_holds(void *map, const struct sluice_lpm_key *key, __u64 now,
-					  __u32 at_least)
+/*
+ * Whether a live word about this address is at least so long. A longer one that has expired, but
+ * that nobody has taken out yet, must not hide a shorter one: so the walk goes on above it.
+ */
+static __always_inline int override_holds(void *map, struct sluice_lpm_key key, __u64 now, __u32 at_least)
 {
-	struct sluice_override *word = bpf_map_lookup_elem(map, key);
+#pragma GCC unroll 1
+	for (int i = 0; i < OVERRIDE_NESTING; i++) {
+		struct sluice_override *word = bpf_map_lookup_elem(map, &key);
 
-	return word && word->until_ns > now && word->prefix_len >= at_least;
+		if (!word || word->prefix_len < at_least)
+			return 0;
+		if (word->until_ns > now)
+			return 1;
+		if (!word->prefix_len)
+			return 0;
+		key.prefix_len = word->prefix_len - 1;
+	}
+	return 0;
 }
 
 /*
  * The longest range decides class and action; an allow that is at least as long makes exempt.
+ * The class `default` may be exempt too, but it is nobody's range: a ban holds there.
  * Returns 0, or -1 if no list is loaded.
  */
 static __always_inline int classify(const struct packet *pkt, __u32 half, __u64 now, struct placement *place)
@@ -94,8 +117,14 @@ static __always_inline int classify(const struct packet *pkt, __u32 half, __u64 
 	policy = bpf_map_lookup_elem(&policies, &index);
 	if (!policy)
 		return -1;
-	place->exempt = policy->action == SLUICE_ACTION_EXEMPT ||
-			override_holds(&allows, &key, now, place->prefix_len);
+	if (policy->action == SLUICE_ACTION_EXEMPT && ref)
+		place->exempt = 1;
+	else if (override_holds(&allows, key, now, place->prefix_len))
+		place->exempt = 1;
+	else if (override_holds(&bans, key, now, 0))
+		place->banned = 1;
+	else if (policy->action == SLUICE_ACTION_EXEMPT)
+		place->exempt = 1;
 	return 0;
 }
 
@@ -113,8 +142,7 @@ static __always_inline void source_key(const struct packet *pkt, const struct pl
 		length = 128; /* NAT64 and link-local: neighbours in a prefix are strangers */
 	if (place->prefix_len > length)
 		length = place->prefix_len;
-	mask_address(key->addr, pkt->saddr, length);
-	key->prefix_len = length;
+	mask_address(key, pkt, length);
 	key->service = service;
 }
 
@@ -182,7 +210,8 @@ static __always_inline int pace_allows(__u64 now, __u32 max)
 	if (!word)
 		return 0;
 	seen = WINDOW_READ(*word);
-	next = (seen >> 32 << 32) == second ? seen + 1 : second + 1;
+	/* another CPU may be in the next second already: it must not be taken back */
+	next = seen >= second ? seen + 1 : second + 1;
 	if ((__u32)next > max)
 		return 0;
 	return WINDOW_CAS(*word, seen, next);
@@ -210,7 +239,7 @@ static __always_inline int make_sample(struct xdp_md *ctx, const struct packet *
 	__be16 *tcp, flags, low, high;
 	__u16 check;
 
-	if (pkt->is_fragment || pkt->tcp_offset > 0x7ff)
+	if (pkt->tcp_offset > 0x7ff)
 		return 0;
 	OPAQUE(offset);
 	offset &= 0x7ff; /* in the very register that is added to the pointer */
@@ -238,7 +267,8 @@ static __always_inline enum sluice_outcome enforce(struct xdp_md *ctx, const str
 {
 	__u64 sampled = WINDOW_READ(entry->sampled_ns);
 
-	if (!sampled || now - sampled >= ctl->log_every_ns) {
+	/* a fragment cannot be one, and must not use up the turn of a frame that can */
+	if (!pkt->is_fragment && (!sampled || now >= sampled + ctl->log_every_ns)) {
 		if (!pace_allows(now, ctl->log_max))
 			count_event(SLUICE_SAMPLES_SUPPRESSED);
 		else if (WINDOW_CAS(entry->sampled_ns, sampled, now) && make_sample(ctx, pkt, ctl->sample_secret))
@@ -256,7 +286,7 @@ static __always_inline enum sluice_outcome enforce(struct xdp_md *ctx, const str
  */
 __noinline int judge_oddity(struct packet *pkt, struct moment *at, __u32 passed)
 {
-	struct placement place = {0, 0, 0};
+	struct placement place = {};
 
 	if (!pkt || !at)
 		return SLUICE_FAILED_CONTROL;
@@ -270,9 +300,8 @@ __noinline int judge_oddity(struct packet *pkt, struct moment *at, __u32 passed)
 /* attempt -> class -> window -> verdict */
 __noinline int judge_attempt(struct xdp_md *ctx, struct packet *pkt, struct moment *at, __u32 service)
 {
-	struct placement place = {0, 0, 0};
+	struct placement place = {};
 	struct sluice_source_key key = {};
-	struct sluice_lpm_key address;
 	struct window_result window;
 	struct sluice_control *ctl;
 	struct sluice_policy *policy;
@@ -297,10 +326,10 @@ __noinline int judge_attempt(struct xdp_md *ctx, struct packet *pkt, struct mome
 	tally->attempts++;
 	if (place.exempt)
 		return SLUICE_EXEMPT;
+	if (policy->connections > log_capacity) /* loaded past our loader; no log holds it */
+		return SLUICE_FAILED_CONTROL;
 
-	address.prefix_len = 128;
-	__builtin_memcpy(address.addr, pkt->saddr, 16);
-	banned = override_holds(&bans, &address, at->now, 0);
+	banned = place.banned;
 	tally->banned += banned;
 	source_key(pkt, &place, policy, service, &key);
 	owner = window_owner(&key);
@@ -311,6 +340,7 @@ __noinline int judge_attempt(struct xdp_md *ctx, struct packet *pkt, struct mome
 	log = WINDOW_LOG_WITHIN | WINDOW_LOG_OVER;
 	if (!(policy->flags & SLUICE_POLICY_COUNT_DROPPED))
 		log = banned ? 0 : WINDOW_LOG_WITHIN;
+	OPAQUE(log);
 	until_before = WINDOW_READ(entry->until_ns);
 	window = window_attempt(entry, owner, log_capacity, policy->connections, policy->per_ticks, at->now, log);
 	if (window.verdict == WINDOW_RECYCLED)

@@ -93,8 +93,11 @@ std::string verdict_text(const ReplayReport& report) {
         std::count_if(report.sources.begin(), report.sources.end(), [](const ReplaySource& source) {
             return source.times_over > 0 && !source.is_limited();
         }));
-    std::string text = limited == 0 ? "Nobody" : std::to_string(limited);
-    text += " of " + counted(report.sources.size(), "source", "sources") + " would have been limited";
+    const std::uint64_t all = report.sources.size();
+    std::string text = limited == 0
+                           ? "Nobody would have been limited (" + counted(all, "source", "sources") + ')'
+                           : std::to_string(limited) + " of " + counted(all, "source", "sources") +
+                                 " would have been limited";
     if (observed != 0)
         text += "; " + std::to_string(observed) + (observed == 1 ? " was" : " were") +
                 " over in a class that is only observed";

@@ -115,6 +115,16 @@ void check_head(const Fd& file, std::int64_t start, const std::string& name) {
                                  "); copy or capture it again");
 }
 
+// The reader stopped behind this many frames, and not because the file ends.
+[[noreturn]] void refuse_damage(const std::string& name, std::uint64_t frames, const char* reason) {
+    const std::string count = std::to_string(frames);
+    const std::string advice =
+        frames == 0 ? "copy or capture it again"
+                    : "replay what comes before, by `editcap -r FILE PART.pcap 1-" + count + '`';
+    throw CaptureError(name,
+                       "the capture cannot be read behind frame " + count + " (" + reason + "); " + advice);
+}
+
 Handle<pcap, pcap_close> open_reader(const Fd& file, std::int64_t start, const std::string& name) {
     check(::lseek(file.get(), start, SEEK_SET), "rewind", name);
     Fd own(check(::fcntl(file.get(), F_DUPFD_CLOEXEC, 3), "open", name));
@@ -178,10 +188,7 @@ std::optional<CapturedFrame> Capture::next() {
     if (std::ferror(stream) != 0)
         throw SystemError("read", name_, EIO);
     if (std::feof(stream) == 0)
-        throw CaptureError(name_, "the capture is damaged behind frame " + std::to_string(frames_) + " (" +
-                                      ::pcap_geterr(reader_.get()) +
-                                      "); replay what comes before, by `editcap -r FILE PART.pcap 1-" +
-                                      std::to_string(frames_) + '`');
+        refuse_damage(name_, frames_, ::pcap_geterr(reader_.get()));
     cut_off_ = true;
     return std::nullopt;
 }

@@ -61,16 +61,18 @@ sluice_stop() {
     SLUICE_PID=
 }
 
-# nftables' log is silent inside a namespace unless the whole machine allows it; restored at exit.
+# nftables' log is silent inside a namespace unless the whole machine allows it. Restored at exit,
+# by the last run when several go on at once.
 kernel_log_from_namespaces() {
     local key=/proc/sys/net/netfilter/nf_log_all_netns
     [ -e "$key" ] || modprobe -q nf_log_syslog 2>/dev/null || true
     [ -e "$key" ] || return 1
-    if [ "$(cat $key)" != 1 ]; then
+    if [ "$(cat $key)" = 0 ] || other_runs; then
         echo 1 >$key
-        at_exit "echo 0 >$key"
+        at_exit "other_runs || echo 0 >$key"
     fi
 }
+other_runs() { ip netns list | grep -v -- "-$RUN_ID\b" | grep -q '^sluice-mx-'; }
 
 # kernel_log_mark: prints the number of the latest kernel message.
 kernel_log_mark() { kernel_log_records | tail -n 1 | cut -d, -f2; }

@@ -21,7 +21,9 @@ in_ns() {
 netns_add() {
     local ns
     ns=$(netns_name "$1")
-    mountpoint -q /run/netns || at_exit netns_forget_mount
+    if ! mountpoint -q /run/netns || other_runs; then
+        at_exit netns_forget_mount
+    fi
     ip netns add "$ns"
     at_exit "netns_delete $1"
     ip -n "$ns" link set lo up
@@ -57,6 +59,9 @@ netns_delete() {
     fi
     ip netns del "$(netns_name "$1")"
 }
+
+# Is another demo or test going on? What such runs share on the host is undone by the last one.
+other_runs() { ip netns list | grep -v -- "-$RUN_ID\b" | grep -q '^sluice-mx-'; }
 
 # The first `ip netns add` on a machine mounts /run/netns; if it was ours, it goes again.
 netns_forget_mount() {

@@ -72,7 +72,6 @@ kernel_log_from_namespaces() {
         at_exit "other_runs || echo 0 >$key"
     fi
 }
-other_runs() { ip netns list | grep -v -- "-$RUN_ID\b" | grep -q '^sluice-mx-'; }
 
 # kernel_log_mark: prints the number of the latest kernel message.
 kernel_log_mark() { kernel_log_records | tail -n 1 | cut -d, -f2; }

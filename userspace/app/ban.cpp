@@ -138,7 +138,7 @@ bool Banning::ban(const GivenAddress& given) {
     std::string subject = to_string(given.prefix);
     if (given.bare) {
         const SourcePlace place = live_.place(given.prefix, now_ns_);
-        if (place.exempt)
+        if (spares(place))
             return refuse(given, place);
         wish.prefix = live_.source_of_address(given.prefix.address, now_ns_);
         subject = to_string(wish.prefix);

@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-bool WriteAccess::show_in_nft(const OverrideChanges& changes) const {
+bool WriteAccess::show_in_nft(const OverrideChanges& changes) {
     if (changes.banned.empty() && changes.lifted.empty() && changes.released.empty())
         return true;
     try {

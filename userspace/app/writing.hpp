@@ -22,7 +22,7 @@ public:
 
     // The changes that are in the maps already, into nft. Returns false, with a line on standard
     // error, when nft refused them; what is in the maps holds all the same.
-    [[nodiscard]] bool show_in_nft(const OverrideChanges& changes) const;
+    [[nodiscard]] bool show_in_nft(const OverrideChanges& changes);
 
     KernelMaps maps;
 

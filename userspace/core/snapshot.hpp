@@ -78,9 +78,11 @@ struct Snapshot {
     std::uint32_t controller_pid = 0;
     std::vector<SeenInterface> interfaces;
     std::array<std::uint64_t, SLUICE_COUNTERS> outcomes{}; // by enum sluice_outcome, sluice_counter
+    std::uint64_t over = 0; // attempts over, whatever became of them, of all classes
     std::uint64_t dropped_nft = 0;    // packets nftables dropped, all tables since the pins were made
     std::optional<std::uint64_t> logged_nft; // log lines of the present table
     bool nft_present = false;
+    std::string nft_problem; // why it could not be read; empty: it was
     std::vector<SeenLimit> limits;
     std::vector<SeenTally> services;
     std::vector<SeenTally> classes;

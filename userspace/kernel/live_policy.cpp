@@ -19,10 +19,15 @@ bool counted_alone(const Address& address) {
 
 std::optional<sluice_override> holding(const BpfMap<sluice_lpm_key, sluice_override>& map, const Prefix& source,
                                        std::uint64_t now_ns) {
-    std::optional<sluice_override> word = map.find(to_lpm_key(source));
-    if (word && word->until_ns <= now_ns)
-        word.reset();
-    return word;
+    sluice_lpm_key key = to_lpm_key(source);
+    while (true) {
+        const std::optional<sluice_override> word = map.find(key);
+        if (!word || word->until_ns > now_ns)
+            return word;
+        if (word->prefix_len == 0)
+            return std::nullopt;
+        key.prefix_len = word->prefix_len - 1U; // one that has ended does not hide a wider one
+    }
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include "core/over.hpp"
 #include "kernel/clock.hpp"
+#include "kernel/ledger.hpp"
 #include "kernel/policy_loader.hpp"
 
 #include <algorithm>
@@ -74,6 +75,10 @@ NftChanges nft_changes(const KernelMaps& maps, const NftDesign& design, const Ov
 
 } // namespace
 
+bool spares(const SourcePlace& place) {
+    return place.exempt && (place.allow || place.range_id);
+}
+
 BanBook::BanBook(KernelMaps& maps, const LivePolicy& live, std::uint64_t now_ns)
     : maps_(maps), live_(live), now_ns_(now_ns) {
     for (const sluice_lpm_key& key : maps.bans.keys())
@@ -84,7 +89,7 @@ BanBook::BanBook(KernelMaps& maps, const LivePolicy& live, std::uint64_t now_ns)
 BanResult BanBook::ban(const BanWish& wish) {
     BanResult result;
     result.place = live_.place(wish.prefix, now_ns_);
-    if (result.place.exempt) {
+    if (spares(result.place)) {
         result.verdict = BanVerdict::exempt;
         return result;
     }
@@ -198,7 +203,7 @@ std::vector<ForgottenSource> forget_sources(KernelMaps& maps, const LivePolicy& 
     return forgotten;
 }
 
-NftReport project_changes(const KernelMaps& maps, NftTable& table, const std::vector<std::string>& interfaces,
+NftReport project_changes(KernelMaps& maps, NftTable& table, const std::vector<std::string>& interfaces,
                           const OverrideChanges& changes, std::uint64_t now_ns) {
     NftReport report;
     const NftDesign design = read_design(maps, interfaces);
@@ -207,9 +212,10 @@ NftReport project_changes(const KernelMaps& maps, NftTable& table, const std::ve
         return report;
     }
     report.outcome = NftOutcome::not_needed;
-    if (sluice_mode_at(maps.control_word().mode_word, now_ns) != SLUICE_MODE_NFT)
+    if (sluice_mode_at(maps.control_word().mode_word, now_ns) == SLUICE_MODE_OBSERVE)
         return report;
     report.outcome = NftOutcome::installed;
+    close_ledger(maps);
     report.left_out =
         table.install(design, read_content(maps, design, now_ns, kernel_carve(maps, now_ns)), now_ns);
     return report;

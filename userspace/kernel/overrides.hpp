@@ -49,6 +49,10 @@ struct OverrideChanges {
     std::vector<std::pair<Prefix, std::string>> released; // source and service
 };
 
+// Whether bans are refused there. The class `default` may be exempt too, but it is nobody's range:
+// a ban by hand holds in it.
+[[nodiscard]] bool spares(const SourcePlace& place);
+
 // All bans, read once, so that thousands can be entered at a time. Keeps true that a ban inside
 // another one ends later than that: the kernel looks at the longest alone, and a short one that
 // has ended would open a hole in the long one.
@@ -99,7 +103,7 @@ struct ForgetTarget {
 enum class NftOutcome : std::uint8_t {
     done,
     not_needed, // there is no table, and the mode asks for none
-    installed,  // there was none although the mode is nft
+    installed,  // there was none although the mode drops
 };
 
 struct NftReport {
@@ -108,7 +112,7 @@ struct NftReport {
 };
 
 // Makes the table show these changes. Throws what NftTable throws.
-NftReport project_changes(const KernelMaps& maps, NftTable& table, const std::vector<std::string>& interfaces,
+NftReport project_changes(KernelMaps& maps, NftTable& table, const std::vector<std::string>& interfaces,
                           const OverrideChanges& changes, std::uint64_t now_ns);
 
 } // namespace sluice

@@ -52,6 +52,8 @@ PolicyImage exempt_policy(const KernelMaps& maps, const Overlaps& wanted) {
     image.policies.resize(std::size_t{SLUICE_MAX_CLASSES} * SLUICE_MAX_SERVICES);
     for (std::uint32_t id = 0; id < SLUICE_MAX_CLASSES; id++)
         image.policies[sluice_policy_index(0, id, 0)] = maps.policies.at(sluice_policy_index(half, id, 0));
+    // `default` may be exempt from its limit, but bans hold there: nothing of it is carved out.
+    image.policies[sluice_policy_index(0, 0, 0)].action = SLUICE_ACTION_OBSERVE;
     const auto ranges = live_ranges(maps);
     if (ranges.fd() >= 0)
         for (const sluice_lpm_key& key : ranges.keys())

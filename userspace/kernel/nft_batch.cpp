@@ -89,6 +89,25 @@ void NftBatch::flush_chain(const char* table, const std::string& chain) {
             [&](nlmsghdr* message) { nftnl_rule_nlmsg_build_payload(message, rules.get()); });
 }
 
+void NftBatch::flush_table(const char* table) {
+    Handle<nftnl_rule, nftnl_rule_free> rules(nftnl_rule_alloc());
+    if (!rules)
+        throw std::bad_alloc();
+    nftnl_rule_set_str(rules.get(), NFTNL_RULE_TABLE, table);
+    command(NFT_MSG_DELRULE, 0, std::string("flush table inet ") + table,
+            [&](nlmsghdr* message) { nftnl_rule_nlmsg_build_payload(message, rules.get()); });
+}
+
+void NftBatch::delete_chain(const char* table, const std::string& name) {
+    Handle<nftnl_chain, nftnl_chain_free> chain(nftnl_chain_alloc());
+    if (!chain)
+        throw std::bad_alloc();
+    nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table);
+    nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
+    command(NFT_MSG_DELCHAIN, 0, "delete chain " + name,
+            [&](nlmsghdr* message) { nftnl_chain_nlmsg_build_payload(message, chain.get()); });
+}
+
 void NftBatch::add_rule(nftnl_rule& rule) {
     command(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
             std::string("add rule ") + nftnl_rule_get_str(&rule, NFTNL_RULE_CHAIN),
@@ -137,10 +156,22 @@ void NftBatch::delete_elements(nftnl_set& set, std::string_view which) {
     elements(NFT_MSG_DELSETELEM, 0, set, "delete element ", which);
 }
 
-void NftBatch::add_object(nftnl_obj& object) {
+namespace {
+
+std::string object_name(nftnl_obj& object) {
     const bool counter = nftnl_obj_get_u32(&object, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER;
-    command(NFT_MSG_NEWOBJ, NLM_F_CREATE,
-            std::string(counter ? "add counter " : "add limit ") + nftnl_obj_get_str(&object, NFTNL_OBJ_NAME),
+    return std::string(counter ? "counter " : "limit ") + nftnl_obj_get_str(&object, NFTNL_OBJ_NAME);
+}
+
+} // namespace
+
+void NftBatch::add_object(nftnl_obj& object) {
+    command(NFT_MSG_NEWOBJ, NLM_F_CREATE, "add " + object_name(object),
+            [&](nlmsghdr* message) { nftnl_obj_nlmsg_build_payload(message, &object); });
+}
+
+void NftBatch::delete_object(nftnl_obj& object) {
+    command(NFT_MSG_DELOBJ, 0, "delete " + object_name(object),
             [&](nlmsghdr* message) { nftnl_obj_nlmsg_build_payload(message, &object); });
 }
 

@@ -35,6 +35,10 @@ public:
     void add_chain(nftnl_chain& chain);
     // `nft flush chain inet TABLE CHAIN`
     void flush_chain(const char* table, const std::string& chain);
+    // `nft flush table inet TABLE`: all rules of all chains
+    void flush_table(const char* table);
+    // `nft delete chain inet TABLE NAME`
+    void delete_chain(const char* table, const std::string& name);
     // `nft add rule inet sluice CHAIN ...` (at its end)
     void add_rule(nftnl_rule& rule);
     // `nft add set ...` or `nft add map ...`, without elements
@@ -51,6 +55,8 @@ public:
     void delete_elements(nftnl_set& set, std::string_view which);
     // `nft add counter ...`, `nft add limit ...`
     void add_object(nftnl_obj& object);
+    // `nft delete counter ...`, `nft delete limit ...`
+    void delete_object(nftnl_obj& object);
 
     // The whole transaction, closed: begin, commands, end.
     [[nodiscard]] std::span<const std::uint8_t> finish();

@@ -62,12 +62,13 @@ std::uint32_t key_size(KeyType type) {
 
 } // namespace
 
-TableHandle make_table(const std::string& comment) {
+TableHandle make_table() {
     auto handle = required(TableHandle(nftnl_table_alloc()));
     nftnl_table_set_u32(handle.get(), NFTNL_TABLE_FAMILY, NFPROTO_INET);
     nftnl_table_set_str(handle.get(), NFTNL_TABLE_NAME, table);
+    nftnl_table_set_u32(handle.get(), NFTNL_TABLE_FLAGS, 0); // awake, if it was made dormant
     UserData data;
-    data.text(NFTNL_UDATA_TABLE_COMMENT, comment);
+    data.text(NFTNL_UDATA_TABLE_COMMENT, "made by sluice, which undoes changes; see sluice(8)");
     nftnl_table_set_data(handle.get(), NFTNL_TABLE_USERDATA, data.data(), data.size());
     return handle;
 }
@@ -147,6 +148,16 @@ SetHandle make_set(const SetSpec& spec) {
     data.text(NFTNL_UDATA_SET_COMMENT, spec.comment);
     nftnl_set_set_data(set, NFTNL_SET_USERDATA, data.data(), data.size());
     return handle;
+}
+
+std::string shape(const nftnl_set& set) {
+    std::string text;
+    const auto append = [&](std::uint64_t value) { text += std::to_string(value) + " "; };
+    for (const std::uint16_t attribute : {NFTNL_SET_FLAGS, NFTNL_SET_KEY_TYPE, NFTNL_SET_KEY_LEN,
+                                          NFTNL_SET_DATA_TYPE, NFTNL_SET_OBJ_TYPE, NFTNL_SET_DESC_SIZE})
+        append(nftnl_set_is_set(&set, attribute) ? nftnl_set_get_u32(&set, attribute) : 0);
+    append(nftnl_set_is_set(&set, NFTNL_SET_TIMEOUT) ? nftnl_set_get_u64(&set, NFTNL_SET_TIMEOUT) : 0);
+    return text;
 }
 
 Elements::Elements(const std::string& set) : set_(required(SetHandle(nftnl_set_alloc()))) {

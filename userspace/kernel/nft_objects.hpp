@@ -23,8 +23,8 @@ using ChainHandle = Handle<nftnl_chain, nftnl_chain_free>;
 using ObjectHandle = Handle<nftnl_obj, nftnl_obj_free>;
 using SetHandle = Handle<nftnl_set, nftnl_set_free>;
 
-// `table inet sluice { comment COMMENT }`
-[[nodiscard]] TableHandle make_table(const std::string& comment);
+// `table inet sluice { comment ... }`, not dormant
+[[nodiscard]] TableHandle make_table();
 // `chain NAME { comment COMMENT }`
 [[nodiscard]] ChainHandle make_chain(const std::string& name, const std::string& comment);
 // `chain NAME { type filter hook prerouting priority raw; policy accept; }`
@@ -45,8 +45,16 @@ struct SetSpec {
     std::string comment = {};
 };
 
+[[nodiscard]] inline KeyType key_type(const Family& family) {
+    return &family == &ip4 ? KeyType::ipv4 : KeyType::ipv6;
+}
+
 // `set NAME { type KEY; flags ...; size ...; timeout ...; comment ... }`
 [[nodiscard]] SetHandle make_set(const SetSpec& spec);
+
+// What a set is apart from its name, comment and elements; equal for a set that was built and the
+// kernel's echo of it.
+[[nodiscard]] std::string shape(const nftnl_set& set);
 
 // The elements of one command. Keys are bytes as the packet has them.
 class Elements {

@@ -108,21 +108,86 @@ std::string read_table_fault(NftSocket& socket) {
     return chain ? fault : std::string("chain ") + base_chain;
 }
 
-std::optional<std::set<std::string>> read_set_names(NftSocket& socket) {
-    std::set<std::string> names;
+namespace {
+
+void read_sets(NftSocket& socket, Inventory& inventory) {
     const SetHandle request = named_set("");
-    // A table that is not there is an empty dump on some kernels and an error on others.
-    const bool found = read_table_present(socket) &&
-                       socket.request(
-                           NFT_MSG_GETSET, NLM_F_DUMP, "sets inet sluice",
-                           [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, request.get()); },
-                           [&] { names.clear(); },
-                           [&](const nlmsghdr* message) {
-                               const SetHandle set(nftnl_set_alloc());
-                               if (set && nftnl_set_nlmsg_parse(message, set.get()) == 0)
-                                   names.insert(text(nftnl_set_get_str(set.get(), NFTNL_SET_NAME)));
-                           });
-    return found ? std::optional(std::move(names)) : std::nullopt;
+    socket.request(
+        NFT_MSG_GETSET, NLM_F_DUMP, "sets inet sluice",
+        [&](nlmsghdr* message) { nftnl_set_nlmsg_build_payload(message, request.get()); },
+        [&] { inventory.sets.clear(); },
+        [&](const nlmsghdr* message) {
+            const SetHandle set(nftnl_set_alloc());
+            if (set && nftnl_set_nlmsg_parse(message, set.get()) == 0)
+                inventory.sets[text(nftnl_set_get_str(set.get(), NFTNL_SET_NAME))] = shape(*set);
+        });
+}
+
+void read_chains(NftSocket& socket, Inventory& inventory) {
+    socket.request(
+        NFT_MSG_GETCHAIN, NLM_F_DUMP, "chains inet sluice", [](nlmsghdr*) {},
+        [&] { inventory.chains.clear(); },
+        [&](const nlmsghdr* message) { // of all tables
+            const ChainHandle chain(nftnl_chain_alloc());
+            if (chain && nftnl_chain_nlmsg_parse(message, chain.get()) == 0 &&
+                text(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE)) == table)
+                inventory.chains.insert(text(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME)));
+        });
+}
+
+using EachObject = std::function<void(const nftnl_obj&, const std::string& name)>;
+
+void read_objects(NftSocket& socket, std::uint16_t request_type, std::uint32_t type,
+                  const std::function<void()>& restart, const EachObject& each) {
+    const ObjectHandle request(nftnl_obj_alloc());
+    if (!request)
+        throw std::bad_alloc();
+    nftnl_obj_set_str(request.get(), NFTNL_OBJ_TABLE, table);
+    nftnl_obj_set_u32(request.get(), NFTNL_OBJ_TYPE, type);
+    socket.request(
+        request_type, NLM_F_DUMP, "objects inet sluice",
+        [&](nlmsghdr* message) { nftnl_obj_nlmsg_build_payload(message, request.get()); }, restart,
+        [&](const nlmsghdr* message) {
+            const ObjectHandle object(nftnl_obj_alloc());
+            if (object && nftnl_obj_nlmsg_parse(message, object.get()) == 0)
+                each(*object, text(nftnl_obj_get_str(object.get(), NFTNL_OBJ_NAME)));
+        });
+}
+
+// The sets named in a rule's outline.
+void collect_lookups(const std::string& line, std::set<std::string>& names) {
+    constexpr std::string_view word = " lookup:";
+    for (std::size_t at = line.find(word); at != std::string::npos; at = line.find(word, at + 1)) {
+        std::size_t begin = at + word.size();
+        begin += line[begin] == '!' ? 1 : 0;
+        names.insert(line.substr(begin, line.find(' ', begin) - begin));
+    }
+}
+
+} // namespace
+
+Inventory read_inventory(NftSocket& socket) {
+    Inventory inventory;
+    // Asked first: for a table that is not there some kernels answer a dump with nothing at all.
+    inventory.table = read_table_present(socket);
+    if (!inventory.table)
+        return inventory;
+    read_sets(socket, inventory);
+    read_chains(socket, inventory);
+    read_objects(
+        socket, NFT_MSG_GETOBJ, NFT_OBJECT_COUNTER, [&] { inventory.counters.clear(); },
+        [&](const nftnl_obj&, const std::string& name) { inventory.counters.insert(name); });
+    read_objects(
+        socket, NFT_MSG_GETOBJ, NFT_OBJECT_LIMIT, [] {},
+        [&](const nftnl_obj&, const std::string& name) { inventory.limit |= name == log_limit; });
+    for (const std::string& line : read_outlines(socket))
+        collect_lookups(line, inventory.looked_up);
+    return inventory;
+}
+
+void reset_counters(NftSocket& socket) {
+    read_objects(
+        socket, NFT_MSG_GETOBJ_RESET, NFT_OBJECT_COUNTER, [] {}, [](const nftnl_obj&, const auto&) {});
 }
 
 std::vector<std::string> read_outlines(NftSocket& socket) {
@@ -168,20 +233,10 @@ std::vector<RawElement> read_elements(NftSocket& socket, const std::string& set)
 
 NftCounters read_counters(NftSocket& socket) {
     NftCounters counters;
-    const ObjectHandle request(nftnl_obj_alloc());
-    if (!request)
-        throw std::bad_alloc();
-    nftnl_obj_set_str(request.get(), NFTNL_OBJ_TABLE, table);
-    nftnl_obj_set_u32(request.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
-    socket.request(
-        NFT_MSG_GETOBJ, NLM_F_DUMP, "counters inet sluice",
-        [&](nlmsghdr* message) { nftnl_obj_nlmsg_build_payload(message, request.get()); },
-        [&] { counters = {}; },
-        [&](const nlmsghdr* message) {
-            const ObjectHandle object(nftnl_obj_alloc());
-            if (object && nftnl_obj_nlmsg_parse(message, object.get()) == 0)
-                count(counters, text(nftnl_obj_get_str(object.get(), NFTNL_OBJ_NAME)),
-                      nftnl_obj_get_u64(object.get(), NFTNL_OBJ_CTR_PKTS));
+    read_objects(
+        socket, NFT_MSG_GETOBJ, NFT_OBJECT_COUNTER, [&] { counters = {}; },
+        [&](const nftnl_obj& object, const std::string& name) {
+            count(counters, name, nftnl_obj_get_u64(const_cast<nftnl_obj*>(&object), NFTNL_OBJ_CTR_PKTS));
         });
     return counters;
 }

@@ -8,7 +8,7 @@
 #include "kernel/nft_socket.hpp"
 
 #include <cstdint>
-#include <optional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,13 +28,23 @@ struct RawElement {
 // Why a table that is there does nothing (it is dormant, its base chain is not what was built);
 // empty: nothing of the kind.
 [[nodiscard]] std::string read_table_fault(NftSocket& socket);
-// Names of all sets and maps; empty optional: there is no table.
-[[nodiscard]] std::optional<std::set<std::string>> read_set_names(NftSocket& socket);
+// What there is by name. `shape` tells whether a set is one that would be built anew.
+struct Inventory {
+    bool table = false;
+    std::map<std::string, std::string> sets; // name -> shape
+    std::set<std::string> chains;
+    std::set<std::string> counters;
+    bool limit = false;              // the limit object log_max
+    std::set<std::string> looked_up; // sets that some rule refers to
+};
+[[nodiscard]] Inventory read_inventory(NftSocket& socket);
 // All rules as outlines, chain by chain in the order of evaluation.
 [[nodiscard]] std::vector<std::string> read_outlines(NftSocket& socket);
 // Elements of one set; none if it does not exist.
 [[nodiscard]] std::vector<RawElement> read_elements(NftSocket& socket, const std::string& set);
 [[nodiscard]] NftCounters read_counters(NftSocket& socket);
+// Sets all counters to zero.
+void reset_counters(NftSocket& socket);
 [[nodiscard]] NftState read_state(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns);
 
 // Elements of an interval set as ranges, sorted.

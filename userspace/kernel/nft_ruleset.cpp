@@ -14,17 +14,17 @@
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
+#include <set>
 
 namespace sluice::nft {
 namespace {
-
-constexpr std::uint32_t most_logged = 65'536;
 
 const std::vector<std::uint8_t>& lengths(const NftDesign& design, const Family& family) {
     return &family == &ip4 ? design.prefixes4 : design.prefixes6;
 }
 
-// Drops need a chain of their family even where no source is counted.
+} // namespace
+
 std::vector<std::uint8_t> refuse_lengths(const NftDesign& design, const Family& family) {
     auto list = lengths(design, family);
     if (list.empty())
@@ -33,9 +33,9 @@ std::vector<std::uint8_t> refuse_lengths(const NftDesign& design, const Family& 
     return list;
 }
 
-KeyType key_type(const Family& family) {
-    return &family == &ip4 ? KeyType::ipv4 : KeyType::ipv6;
-}
+namespace {
+
+constexpr std::uint32_t most_logged = 65'536;
 
 // Only what passes the limit is remembered, so this many are enough; twice that for the moment
 // between lapsing and being collected.
@@ -48,24 +48,24 @@ std::uint32_t logged_size(const NftDesign& design) {
 // set interfaces { type ifname }
 // set enforced { type nf_proto; flags timeout }
 // map services { type inet_service : verdict }
-void add_common_sets(NftBatch& batch) {
-    batch.add_set(*make_set({.name = interfaces_set, .key = KeyType::ifname, .comment = "attached devices"}));
-    batch.add_set(*make_set({.name = enforced_set,
-                             .key = KeyType::nfproto,
-                             .flags = NFT_SET_TIMEOUT,
-                             .comment = "empty: nothing is dropped but samples"}));
-    batch.add_set(*make_set({.name = services_map, .key = KeyType::inet_service, .flags = NFT_SET_MAP}));
+std::vector<SetSpec> common_sets() {
+    return {{.name = interfaces_set, .key = KeyType::ifname, .comment = "attached devices"},
+            {.name = enforced_set,
+             .key = KeyType::nfproto,
+             .flags = NFT_SET_TIMEOUT,
+             .comment = "empty: nothing is dropped but samples"},
+            {.name = services_map, .key = KeyType::inet_service, .flags = NFT_SET_MAP}};
 }
 
 // map limited_smtp_ip4_32 { type ipv4_addr : counter; flags timeout; size N }
 // map banned_ip4_32 { type ipv4_addr : counter; flags timeout; size N }
 // set logged_ip4_32 { type ipv4_addr; flags dynamic,timeout; size N; timeout 60s }
-void add_source_sets(NftBatch& batch, const NftDesign& design, const Family& family) {
+void add_source_sets(std::vector<SetSpec>& sets, const NftDesign& design, const Family& family) {
     const auto add_map = [&](const std::string& name) {
-        batch.add_set(*make_set({.name = name,
-                                 .key = key_type(family),
-                                 .flags = NFT_SET_OBJECT | NFT_SET_TIMEOUT,
-                                 .size = design.capacity}));
+        sets.push_back({.name = name,
+                        .key = key_type(family),
+                        .flags = NFT_SET_OBJECT | NFT_SET_TIMEOUT,
+                        .size = design.capacity});
     };
     for (const std::uint8_t length : lengths(design, family)) {
         add_map(source_map("", family, length));
@@ -75,32 +75,92 @@ void add_source_sets(NftBatch& batch, const NftDesign& design, const Family& fam
     if (design.log_max_per_second == 0 || design.log_every.count() == 0)
         return;
     for (const std::uint8_t length : refuse_lengths(design, family))
-        batch.add_set(*make_set({.name = logged_set(family, length),
-                                 .key = key_type(family),
-                                 .flags = NFT_SET_EVAL | NFT_SET_TIMEOUT,
-                                 .size = logged_size(design),
-                                 .timeout = design.log_every}));
+        sets.push_back({.name = logged_set(family, length),
+                        .key = key_type(family),
+                        .flags = NFT_SET_EVAL | NFT_SET_TIMEOUT,
+                        .size = logged_size(design),
+                        .timeout = design.log_every});
 }
 
-void add_objects(NftBatch& batch, const NftDesign& design) {
+std::vector<SetSpec> fixed_sets(const NftDesign& design) {
+    std::vector<SetSpec> sets = common_sets();
+    for (const Family* family : {&ip4, &ip6})
+        add_source_sets(sets, design, *family);
+    return sets;
+}
+
+std::set<std::string> counter_names(const NftDesign& design) {
+    std::set<std::string> names{ranges_counter, logged_counter, sampled_counter};
     for (const std::string& name : design.classes)
-        batch.add_object(*make_counter(class_counter(name)));
-    for (const char* name : {ranges_counter, logged_counter, sampled_counter})
-        batch.add_object(*make_counter(name));
+        names.insert(class_counter(name));
+    return names;
+}
+
+void add_objects(NftBatch& batch, const NftDesign& design, const Inventory& existing) {
+    for (const std::string& name : counter_names(design))
+        if (!existing.counters.contains(name))
+            batch.add_object(*make_counter(name));
     if (design.log_max_per_second != 0)
         batch.add_object(*make_limit(log_limit, design.log_max_per_second));
 }
 
-void add_chains(NftBatch& batch, const NftDesign& design) {
+// Regular chains with their comments, each before those that jump to it.
+std::vector<std::pair<std::string, std::string>> regular_chains(const NftDesign& design) {
+    std::vector<std::pair<std::string, std::string>> chains;
     for (const Family* family : {&ip4, &ip6})
         for (const std::uint8_t length : refuse_lengths(design, *family))
-            batch.add_chain(*make_chain(refuse_chain(*family, length), ""));
-    batch.add_chain(*make_chain(exempt_chain, "exempt inside something that is dropped"));
-    batch.add_chain(*make_chain(banned_ranges_chain, "bans of other lengths than sources have"));
-    batch.add_chain(*make_chain(attempts_chain, "for every service"));
+            chains.emplace_back(refuse_chain(*family, length), "");
+    chains.emplace_back(exempt_chain, "exempt inside something that is dropped");
+    chains.emplace_back(banned_ranges_chain, "bans of other lengths than sources have");
+    chains.emplace_back(attempts_chain, "for every service");
     for (const NftService& service : design.services)
-        batch.add_chain(*make_chain(service_chain(service.name), ""));
+        chains.emplace_back(service_chain(service.name), "");
+    return chains;
+}
+
+void add_chains(NftBatch& batch, const NftDesign& design, const Inventory& existing) {
+    for (const auto& [name, comment] : regular_chains(design))
+        if (!existing.chains.contains(name))
+            batch.add_chain(*make_chain(name, comment));
+    // If it is there this changes nothing, or is refused because it is another kind of chain.
     batch.add_chain(*make_base_chain(base_chain));
+}
+
+bool is_interval_set(const std::string& name) {
+    for (const Family* family : {&ip4, &ip6})
+        for (const char letter : {'a', 'b'})
+            if (name == exempt_set(*family, letter) || name == banned_ranges_set(*family, letter))
+                return true;
+    return false;
+}
+
+bool keeps(const Inventory& existing, const SetSpec& spec) {
+    const auto found = existing.sets.find(spec.name);
+    return found != existing.sets.end() && found->second == shape(*make_set(spec));
+}
+
+// Takes away what a table had that the design does not want, and empties the rest. Rules first,
+// then elements, then what they referred to. Who was logged lately is not forgotten.
+void clear_table(NftBatch& batch, const NftDesign& design, const std::vector<SetSpec>& wanted,
+                 const Inventory& existing) {
+    batch.flush_table(table);
+    for (const SetSpec& spec : wanted)
+        if (keeps(existing, spec) && (spec.flags & NFT_SET_EVAL) == 0)
+            batch.flush_set(table, spec.name);
+    for (const auto& [name, its_shape] : existing.sets) {
+        const auto same = [&name = name](const SetSpec& spec) { return spec.name == name; };
+        const auto spec = std::ranges::find_if(wanted, same);
+        if (!is_interval_set(name) && (spec == wanted.end() || !keeps(existing, *spec)))
+            batch.delete_set(table, name);
+    }
+    std::set<std::string> chains{base_chain};
+    for (const auto& [name, comment] : regular_chains(design))
+        chains.insert(name);
+    for (const std::string& name : existing.chains)
+        if (!chains.contains(name))
+            batch.delete_chain(table, name);
+    if (existing.limit)
+        batch.delete_object(*make_limit(log_limit, 1));
 }
 
 // elements of services: { 25 : jump service_smtp, 465 : jump service_submission, ... }
@@ -176,68 +236,6 @@ void base_rules(std::vector<Rule>& rules, const NftDesign& design) {
                                   .tcp_dport_vmap(services_map)));
 }
 
-void fill_interval(Elements& elements, const Family& family, const NftTimedRange& timed, const Clock& clock) {
-    const std::uint64_t timeout = timed.until_ns == 0 ? 0 : clock.timeout_ms(timed.until_ns);
-    elements.add(wire_bytes(family, timed.range.first), timeout);
-    const Address behind = next(timed.range.last);
-    // Nothing is behind the last address of all: such an interval stays open.
-    if (std::ranges::any_of(wire_bytes(family, behind), [](std::uint8_t byte) { return byte != 0; }))
-        elements.add_interval_end(wire_bytes(family, behind));
-}
-
-// `add set NAME { type ipv4_addr; flags interval[,timeout] }` with its elements
-void add_interval_set(NftBatch& batch, const Family& family, const std::string& name,
-                      const std::vector<NftTimedRange>& ranges, const Clock& clock) {
-    constexpr std::size_t piece = 2000;
-    const bool timed = std::ranges::any_of(ranges, [](const auto& range) { return range.until_ns != 0; });
-    batch.add_set(
-        *make_set({.name = name,
-                   .key = key_type(family),
-                   .flags = static_cast<std::uint32_t>(NFT_SET_INTERVAL | (timed ? NFT_SET_TIMEOUT : 0))}));
-    for (std::size_t begin = 0; begin < ranges.size(); begin += piece) {
-        Elements elements(name);
-        const std::size_t end = std::min(begin + piece, ranges.size());
-        for (std::size_t i = begin; i < end; ++i)
-            fill_interval(elements, family, ranges[i], clock);
-        batch.add_elements(elements.get(), "from " + to_string(ranges[begin].range.first));
-    }
-}
-
-using NameOf = std::string (*)(const Family&, char);
-
-// The sets of one kind and family that exist, and the name for the next.
-struct Letters {
-    std::vector<std::string> old;
-    std::string fresh;
-};
-
-Letters letters(const std::set<std::string>& existing, const Family& family, NameOf name) {
-    Letters result;
-    for (const char letter : {'a', 'b'})
-        if (existing.contains(name(family, letter)))
-            result.old.push_back(name(family, letter));
-    result.fresh = name(family, existing.contains(name(family, 'a')) ? 'b' : 'a');
-    return result;
-}
-
-// The chain is emptied first, so that old sets may go and their names be used again.
-template <typename MakeRule>
-void switch_sets(NftBatch& batch, const char* chain, const std::set<std::string>& existing, NameOf name,
-                 const std::array<std::vector<NftTimedRange>, 2>& ranges, const Clock& clock,
-                 const MakeRule& make_rule) {
-    batch.flush_chain(table, chain);
-    const std::array<const Family*, 2> families{&ip4, &ip6};
-    for (std::size_t i = 0; i < families.size(); ++i) {
-        const Letters sets = letters(existing, *families[i], name);
-        for (const std::string& old : sets.old)
-            batch.delete_set(table, old);
-        if (ranges[i].empty())
-            continue;
-        add_interval_set(batch, *families[i], sets.fresh, ranges[i], clock);
-        batch.add_rule(make_rule(*families[i], sets.fresh).get());
-    }
-}
-
 } // namespace
 
 std::uint64_t Clock::timeout_ms(std::uint64_t until_ns) const {
@@ -262,52 +260,27 @@ std::vector<Rule> fixed_rules(const NftDesign& design) {
     return rules;
 }
 
-void add_skeleton(NftBatch& batch, const NftDesign& design) {
-    batch.add_table(*make_table("made by sluice, which undoes changes; see sluice(8)"));
-    add_objects(batch, design);
-    add_common_sets(batch);
-    for (const Family* family : {&ip4, &ip6})
-        add_source_sets(batch, design, *family);
-    add_chains(batch, design);
+void add_skeleton(NftBatch& batch, const NftDesign& design, const Inventory& existing) {
+    const std::vector<SetSpec> sets = fixed_sets(design);
+    batch.add_table(*make_table());
+    if (existing.table)
+        clear_table(batch, design, sets, existing);
+    add_objects(batch, design, existing);
+    for (const SetSpec& spec : sets)
+        if (!keeps(existing, spec))
+            batch.add_set(*make_set(spec));
+    add_chains(batch, design, existing);
     for (const Rule& rule : fixed_rules(design))
         batch.add_rule(rule.get());
     add_services(batch, design);
     set_interfaces(batch, design.interfaces);
 }
 
-Rule exempt_rule(const Family& family, const std::string& set) {
-    return std::move(Rule(exempt_chain).saddr_in(family, set).accept());
-}
-
-// Drops by range are logged per widest source prefix: never more often than once per source.
-Rule banned_ranges_rule(const NftDesign& design, const Family& family, const std::string& set) {
-    return std::move(Rule(banned_ranges_chain)
-                         .saddr_in(family, set)
-                         .counter(ranges_counter)
-                         .go_to(refuse_chain(family, refuse_lengths(design, family).back())));
-}
-
-void switch_exempt(NftBatch& batch, const std::set<std::string>& existing, std::span<const NftRange> exempt) {
-    std::array<std::vector<NftTimedRange>, 2> ranges;
-    for (const NftRange& range : exempt)
-        ranges[range.first.is_v4() ? 0 : 1].push_back({range, 0});
-    for (auto& list : ranges)
-        list = disjoint(std::move(list));
-    switch_sets(batch, exempt_chain, existing, exempt_set, ranges, {}, exempt_rule);
-}
-
-void switch_banned_ranges(NftBatch& batch, const NftDesign& design, const std::set<std::string>& existing,
-                          std::span<const NftBan> bans, const Clock& clock) {
-    std::array<std::vector<NftTimedRange>, 2> ranges;
-    for (const NftBan& ban : bans)
-        if (!design.hashes(ban.prefix) && !clock.passed(ban.until_ns))
-            ranges[ban.prefix.is_v4() ? 0 : 1].push_back({to_range(ban.prefix), ban.until_ns});
-    for (auto& list : ranges)
-        list = disjoint(std::move(list));
-    switch_sets(batch, banned_ranges_chain, existing, banned_ranges_set, ranges, clock,
-                [&](const Family& family, const std::string& set) {
-                    return banned_ranges_rule(design, family, set);
-                });
+void delete_stale_counters(NftBatch& batch, const NftDesign& design, const Inventory& existing) {
+    const std::set<std::string> wanted = counter_names(design);
+    for (const std::string& name : existing.counters)
+        if (!wanted.contains(name))
+            batch.delete_object(*make_counter(name));
 }
 
 // `flush set inet sluice enforced; add element inet sluice enforced { ipv4 timeout T, ipv6 timeout T }`

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace sluice::nft {
 namespace {
@@ -28,18 +29,28 @@ ByChain by_chain(const std::vector<std::string>& outlines) {
     return chains;
 }
 
+using NameOf = std::string (*)(const Family&, char);
+
+// The interval set in force: the one that a rule looks up. One without any rule is damage too.
+std::optional<std::string> live_set(const Inventory& existing, const Family& family, NameOf name) {
+    std::optional<std::string> found;
+    for (const char letter : {'b', 'a'})
+        if (existing.sets.contains(name(family, letter)) &&
+            (!found || existing.looked_up.contains(name(family, letter))))
+            found = name(family, letter);
+    return found;
+}
+
 // The rules that must be there, given the interval sets that are.
-ByChain expected_rules(const NftDesign& design, const std::set<std::string>& sets) {
+ByChain expected_rules(const NftDesign& design, const Inventory& existing) {
     std::vector<std::string> outlines;
     for (const Rule& rule : fixed_rules(design))
         outlines.push_back(outline(rule.get()));
     for (const Family* family : {&ip4, &ip6}) {
-        for (const char letter : {'a', 'b'}) {
-            if (const auto name = exempt_set(*family, letter); sets.contains(name))
-                outlines.push_back(outline(exempt_rule(*family, name).get()));
-            if (const auto name = banned_ranges_set(*family, letter); sets.contains(name))
-                outlines.push_back(outline(banned_ranges_rule(design, *family, name).get()));
-        }
+        if (const auto name = live_set(existing, *family, exempt_set))
+            outlines.push_back(outline(exempt_rule(*family, *name).get()));
+        if (const auto name = live_set(existing, *family, banned_ranges_set))
+            outlines.push_back(outline(banned_ranges_rule(design, *family, *name).get()));
     }
     return by_chain(outlines);
 }
@@ -67,10 +78,10 @@ std::string wrong_services(const NftDesign& design, const std::vector<RawElement
 }
 
 void read_maps(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns, NftState& state,
-               const std::set<std::string>& sets) {
+               const Inventory& existing) {
     const auto read_map = [&](const std::string& service, const Family& family, std::uint8_t length) {
         const std::string name = source_map(service, family, length);
-        if (!sets.contains(name)) {
+        if (!existing.sets.contains(name)) {
             state.damage = state.damage.empty() ? "map " + name : state.damage;
             return;
         }
@@ -94,18 +105,17 @@ void read_maps(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns,
     read_family(ip6, design.prefixes6);
 }
 
-void read_ranges(NftSocket& socket, NftState& state, const std::set<std::string>& sets) {
-    const auto append = [&](std::vector<NftRange>& out, const Family& family, const std::string& name) {
-        if (!sets.contains(name))
+void read_ranges(NftSocket& socket, NftState& state, const Inventory& existing) {
+    const auto append = [&](std::vector<NftRange>& out, const Family& family, NameOf name) {
+        const auto set = live_set(existing, family, name);
+        if (!set)
             return;
-        const auto ranges = to_ranges(family, read_elements(socket, name));
+        const auto ranges = to_ranges(family, read_elements(socket, *set));
         out.insert(out.end(), ranges.begin(), ranges.end());
     };
     for (const Family* family : {&ip4, &ip6}) {
-        for (const char letter : {'a', 'b'}) {
-            append(state.exempt, *family, exempt_set(*family, letter));
-            append(state.ban_ranges, *family, banned_ranges_set(*family, letter));
-        }
+        append(state.exempt, *family, exempt_set);
+        append(state.ban_ranges, *family, banned_ranges_set);
     }
 }
 
@@ -132,21 +142,21 @@ void read_interfaces(NftSocket& socket, const NftDesign& design, NftState& state
 
 NftState read_once(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns) {
     NftState state;
-    const auto sets = read_set_names(socket);
-    if (!sets)
+    const Inventory existing = read_inventory(socket);
+    if (!existing.table)
         return state;
     state.present = true;
     state.damage = read_table_fault(socket);
     if (state.damage.empty())
-        state.damage = wrong_rules(expected_rules(design, *sets), by_chain(read_outlines(socket)));
+        state.damage = wrong_rules(expected_rules(design, existing), by_chain(read_outlines(socket)));
     if (state.damage.empty())
         state.damage = wrong_services(design, read_elements(socket, services_map));
     state.counters = read_counters(socket);
     for (const std::string& name : design.classes)
         if (!state.counters.dropped.contains(name) && state.damage.empty())
             state.damage = "counter " + class_counter(name);
-    read_maps(socket, design, now_ns, state, *sets);
-    read_ranges(socket, state, *sets);
+    read_maps(socket, design, now_ns, state, existing);
+    read_ranges(socket, state, existing);
     read_gate(socket, now_ns, state);
     read_interfaces(socket, design, state);
     return state;

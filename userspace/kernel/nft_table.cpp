@@ -179,31 +179,92 @@ std::vector<Step> steps_of(const NftChanges& changes, const Clock& clock) {
     return steps;
 }
 
-void write_rest(NftBatch& batch, const NftDesign& design, const NftChanges& changes,
-                const std::set<std::string>& sets, const Clock& clock) {
+using Plans = std::vector<nft::IntervalPlan>;
+
+Plans plans_of(const NftDesign& design, const NftChanges& changes, const nft::Inventory& existing,
+               const Clock& clock) {
+    Plans plans;
     if (changes.exempt)
-        nft::switch_exempt(batch, sets, *changes.exempt);
+        plans.push_back(nft::plan_exempt(existing, *changes.exempt));
     if (changes.bans_for_ranges)
-        nft::switch_banned_ranges(batch, design, sets, *changes.bans_for_ranges, clock);
+        plans.push_back(nft::plan_banned_ranges(design, existing, *changes.bans_for_ranges, clock));
+    return plans;
+}
+
+Plans plans_of(const NftDesign& design, const NftContent& content, const nft::Inventory& existing,
+               const Clock& clock) {
+    return {nft::plan_exempt(existing, content.exempt),
+            nft::plan_banned_ranges(design, existing, content.bans, clock)};
+}
+
+void write_rest(NftBatch& batch, const NftDesign& design, const NftChanges& changes, const Plans& plans,
+                const nft::Inventory& existing, const Clock& clock) {
+    for (const nft::IntervalPlan& plan : plans)
+        nft::switch_intervals(batch, plan, existing, design);
     if (changes.interfaces)
         nft::set_interfaces(batch, *changes.interfaces);
     if (changes.gate)
         nft::set_gate(batch, *changes.gate, clock);
 }
 
+std::size_t write_table(NftBatch& batch, const NftDesign& design, const NftContent& content,
+                        const Plans& plans, const nft::Inventory& existing, const Clock& clock) {
+    nft::add_skeleton(batch, design, existing);
+    const std::size_t left_out = fill_maps(batch, design, content, clock);
+    for (const nft::IntervalPlan& plan : plans)
+        nft::switch_intervals(batch, plan, existing, design);
+    nft::set_gate(batch, content.gate, clock);
+    return left_out;
+}
+
+// The first of the two transactions that intervals need.
+void prepare_intervals(NftSocket& socket, const Plans& plans, const nft::Inventory& existing,
+                       const Clock& clock) {
+    NftBatch batch;
+    for (const nft::IntervalPlan& plan : plans)
+        nft::fill_intervals(batch, plan, existing, clock);
+    socket.commit(batch);
+}
+
 } // namespace
 
 std::size_t NftTable::install(const NftDesign& design, const NftContent& content, std::uint64_t now_ns) {
     const Clock clock = clock_at(now_ns);
+    const nft::Inventory existing = nft::read_inventory(socket_);
+    if (!existing.table) {
+        NftBatch bare;
+        bare.add_table(*nft::make_table());
+        socket_.commit(bare);
+    }
+    const Plans plans = plans_of(design, content, existing, clock);
+    prepare_intervals(socket_, plans, existing, clock);
+    NftBatch batch;
+    const std::size_t left_out = write_table(batch, design, content, plans, existing, clock);
+    if (!socket_.try_commit(batch).empty())
+        return replace(design, content, clock);
+    if (!existing.table)
+        return left_out;
+    // An element that has lapsed may hold its counter for a while yet: next time, then.
+    NftBatch stale;
+    nft::delete_stale_counters(stale, design, existing);
+    static_cast<void>(socket_.try_commit(stale));
+    nft::reset_counters(socket_);
+    return left_out;
+}
+
+// For a table that somebody has bent so that it cannot be set right: thrown away and made anew in
+// one transaction. Packets that are between the old hook and the new at that moment pass.
+std::size_t NftTable::replace(const NftDesign& design, const NftContent& content, const nft::Clock& clock) {
+    const nft::Inventory nothing;
+    const Plans plans = plans_of(design, content, nothing, clock);
     NftBatch batch;
     // `add` first, because deleting what is not there is refused.
-    batch.add_table(*nft::make_table(""));
+    batch.add_table(*nft::make_table());
     batch.delete_table(nft::table);
-    nft::add_skeleton(batch, design);
-    const std::size_t left_out = fill_maps(batch, design, content, clock);
-    nft::switch_exempt(batch, {}, content.exempt);
-    nft::switch_banned_ranges(batch, design, {}, content.bans, clock);
-    nft::set_gate(batch, content.gate, clock);
+    batch.add_table(*nft::make_table());
+    for (const nft::IntervalPlan& plan : plans)
+        nft::fill_intervals(batch, plan, nothing, clock);
+    const std::size_t left_out = write_table(batch, design, content, plans, nothing, clock);
     socket_.commit(batch);
     return left_out;
 }
@@ -212,17 +273,19 @@ std::size_t NftTable::apply(const NftDesign& design, const NftChanges& changes, 
     if (changes.empty())
         return 0;
     const Clock clock = clock_at(now_ns);
+    const nft::Inventory existing = nft::read_inventory(socket_);
+    if (!existing.table)
+        throw SystemError("nft", std::string("list table inet ") + nft::table, ENOENT);
+    const Plans plans = plans_of(design, changes, existing, clock);
+    prepare_intervals(socket_, plans, existing, clock);
     std::vector<Step> steps = steps_of(changes, clock);
     std::size_t left_out = 0;
     for (int tries = 0;; ++tries) {
-        const auto sets = nft::read_set_names(socket_);
-        if (!sets)
-            throw SystemError("nft", std::string("list table inet ") + nft::table, ENOENT);
         NftBatch batch;
         Parts parts;
         for (std::size_t i = 0; i < steps.size(); ++i)
             write_step(batch, steps[i], i, clock, parts);
-        write_rest(batch, design, changes, *sets, clock);
+        write_rest(batch, design, changes, plans, existing, clock);
         const std::vector<NftRefusal> refused = socket_.try_commit(batch);
         if (refused.empty())
             return left_out;
@@ -230,7 +293,7 @@ std::size_t NftTable::apply(const NftDesign& design, const NftChanges& changes, 
             const auto part = parts.find(refusal.sequence);
             // A map that does not exist is damage, not an element that has lapsed.
             const bool curable = part != parts.end() && tries < most_tries &&
-                                 sets->contains(nft::map_of(steps[part->second.step].element));
+                                 existing.sets.contains(nft::map_of(steps[part->second.step].element));
             if (!curable || !revise(steps[part->second.step], part->second.deletes, refusal.error, left_out))
                 throw SystemError("nft", batch.describe(refusal.sequence), refusal.error);
         }
@@ -239,7 +302,7 @@ std::size_t NftTable::apply(const NftDesign& design, const NftChanges& changes, 
 
 void NftTable::remove() {
     NftBatch batch;
-    batch.add_table(*nft::make_table(""));
+    batch.add_table(*nft::make_table());
     batch.delete_table(nft::table);
     socket_.commit(batch);
 }

@@ -13,17 +13,24 @@
 
 namespace sluice {
 
+namespace nft {
+struct Clock;
+}
+
 class NftTable {
 public:
     // The socket must outlive the table; its network namespace is the table's.
     explicit NftTable(NftSocket& socket) : socket_(socket) {}
 
-    // Creates the table, or replaces it whole, in one transaction: at no moment is it missing.
-    // Counters begin at zero. now_ns: CLOCK_BOOTTIME, read just before. Returns how many elements
-    // were left out because their map is full (design.capacity); 0 is the normal case.
+    // Creates the table, or makes the one that is there what it must be. The rules change in one
+    // transaction, the intervals they need are there before: at no moment does a packet meet less
+    // than the old table or the new. Counters begin at zero. now_ns: CLOCK_BOOTTIME, read just before.
+    // Returns how many elements were left out because their map is full (design.capacity); 0 is the normal
+    // case.
     std::size_t install(const NftDesign& design, const NftContent& content, std::uint64_t now_ns);
 
-    // One transaction; the table must have been installed with this design. An element whose
+    // One transaction (new interval sets are filled in one before, referred to by nobody); the
+    // table must have been installed with this design. An element whose
     // moment has passed is removed. Throws when the table is gone (errno ENOENT). Returns how
     // many elements were left out, as install().
     std::size_t apply(const NftDesign& design, const NftChanges& changes, std::uint64_t now_ns);
@@ -40,6 +47,8 @@ public:
     void remove();
 
 private:
+    std::size_t replace(const NftDesign& design, const NftContent& content, const nft::Clock& clock);
+
     NftSocket& socket_;
 };
 

@@ -37,11 +37,12 @@ void WatchList::put(const sluice_source_key& key, const Watched& fresh, std::uin
     schedule(key, watched, now_ns);
 }
 
-void WatchList::keep(const sluice_source_key& key, std::uint64_t until_ns, std::uint64_t now_ns) {
+void WatchList::keep(const sluice_source_key& key, std::uint64_t until_ns, bool enforced, std::uint64_t now_ns) {
     const auto found = sources_.find(key);
     if (found == sources_.end())
         return;
     found->second.until_ns = until_ns;
+    found->second.enforced = enforced;
     found->second.pause_ns *= 2;
     schedule(key, found->second, now_ns);
 }

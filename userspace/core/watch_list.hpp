@@ -42,7 +42,7 @@ public:
     void put(const sluice_source_key& key, const Watched& fresh, std::uint64_t now_ns);
 
     // It was looked at and is still over, until `until_ns`.
-    void keep(const sluice_source_key& key, std::uint64_t until_ns, std::uint64_t now_ns);
+    void keep(const sluice_source_key& key, std::uint64_t until_ns, bool enforced, std::uint64_t now_ns);
 
     void erase(const sluice_source_key& key);
     void clear();

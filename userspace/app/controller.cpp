@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The life of the controller: start, wait, act on what woke it, stop. What it does with sources is
+// in controller_sources.cpp, with the table and with bans in controller_table.cpp.
+#include "app/controller.hpp"
+
+#include "app/config_source.hpp"
+#include "app/log.hpp"
+#include "core/refusal.hpp"
+#include "kernel/clock.hpp"
+#include "kernel/counters.hpp"
+#include "kernel/notify.hpp"
+#include "kernel/pins.hpp"
+#include "kernel/policy_loader.hpp"
+#include "kernel/process.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace sluice {
+namespace {
+
+constexpr std::uint64_t second_ns = 1'000'000'000;
+constexpr std::uint64_t house_every_ns = 10 * second_ns;
+constexpr std::uint64_t sweep_every_ns = 60 * second_ns;
+constexpr std::uint64_t retry_ns = second_ns;
+
+void write_pid(KernelMaps& maps, std::uint32_t pid) {
+    sluice_control control = maps.control.at(0);
+    control.controller_pid = pid;
+    maps.control.put(0, control);
+}
+
+} // namespace
+
+Controller::Controller(Options options)
+    : options_(std::move(options)), loop_({SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {}
+
+void Controller::run() {
+    set_up_log();
+    start();
+    notify_ready("mode " + std::string(to_string(mode_.mode)));
+    while (!stopping_) {
+        const EventLoop::Woken woken = loop_.wait(next_deadline());
+        try {
+            tick(woken);
+        } catch (const std::exception& error) {
+            // the packet path goes on; what could not be written is looked at again
+            spdlog::error("{}", error.what());
+            next_mend_ns_ = boottime_ns() + retry_ns;
+        }
+    }
+    stop();
+}
+
+void Controller::start() {
+    config_ = load_config(options_.config);
+    const WriterLock lock(options_.pin_dir);
+    if (is_pinned(options_.pin_dir)) {
+        const std::uint32_t pid = open_state(options_.pin_dir).control.at(0).controller_pid;
+        if (pid != static_cast<std::uint32_t>(::getpid()) && is_running(pid))
+            throw Refusal("a controller is running already (pid " + std::to_string(pid) + ")");
+    }
+    const std::vector<Device> devices = resolve_interfaces(config_.interfaces);
+    if (devices.empty() && attached_names(options_.pin_dir).empty())
+        throw Refusal("no interface to attach: write interfaces = [\"eth0\"] (or \"auto\") into " + options_.config);
+    loaded_.emplace(load_with_policy(options_.pin_dir, config_));
+    KernelMaps& maps = loaded_->program.maps();
+    const std::vector<Attachment> attached = attach_all(options_.pin_dir, loaded_->program.fd(), devices, config_.xdp);
+    names_ = read_names(maps);
+    follow_allows();
+    rebuild_index();
+
+    ring_ = std::make_unique<EventRing>(maps.events.get());
+    monitor_ = std::make_unique<NftMonitor>("sluice");
+    nft_ = std::make_unique<Enforcement>(maps);
+    loop_.watch(ring_->fd());
+    loop_.watch(monitor_->fd());
+
+    restore_mode(maps, config_.mode, boottime_ns());
+    mode_ = read_mode(maps, boottime_ns());
+    nft_->install(attached_names(options_.pin_dir), carve());
+    events_lost_ = read_counters(maps).n[SLUICE_EVENTS_LOST];
+    follow_bans();
+    sweep();
+    write_pid(maps, static_cast<std::uint32_t>(::getpid()));
+    spdlog::info("sluice {} started: {}; mode {}{}", SLUICE_VERSION, describe(attached), to_string(mode_.mode),
+                 mode_.by_operator ? " (set by command)" : "");
+}
+
+void Controller::stop() {
+    notify_stopping();
+    const WriterLock lock(options_.pin_dir);
+    KernelMaps& maps = loaded_->program.maps();
+    if (options_.keep) {
+        nft_->take_counters();
+        spdlog::info("stopped; enforcement goes on (--keep): mode {}", to_string(mode_.mode));
+    } else {
+        suspend_mode(maps);
+        nft_->remove();
+        spdlog::info("stopped; nothing is dropped, counting goes on (`sluice detach` ends that too)");
+    }
+    write_pid(maps, 0);
+}
+
+void Controller::tick(const EventLoop::Woken& woken) {
+    for (const int signal : woken.signals) {
+        if (signal == SIGHUP)
+            reload();
+        else if (signal == SIGUSR1) // a command changed kernel state
+            next_mend_ns_ = boottime_ns();
+        else
+            stopping_ = true;
+    }
+    if (stopping_)
+        return;
+    for (const int fd : woken.readable) {
+        if (fd == ring_->fd())
+            on_events();
+        else if (fd == monitor_->fd())
+            on_nft_events();
+    }
+    const std::uint64_t now_ns = boottime_ns();
+    if (mode_.deadline_ns && *mode_.deadline_ns <= now_ns)
+        follow_mode();
+    if (next_mend_ns_ != 0 && next_mend_ns_ <= now_ns)
+        mend_table();
+    look_at_due();
+    end_bans(now_ns);
+    keep_house(now_ns);
+}
+
+std::uint64_t Controller::next_deadline() const {
+    std::uint64_t next = next_house_ns_;
+    const auto consider = [&](std::uint64_t moment_ns) {
+        if (moment_ns != 0)
+            next = std::min(next, moment_ns);
+    };
+    consider(watched_.next_look().value_or(0));
+    consider(next_mend_ns_);
+    consider(mode_.deadline_ns.value_or(0));
+    consider(next_watchdog_ns_);
+    consider(next_ban_end_ns_);
+    return std::max<std::uint64_t>(next, 1);
+}
+
+void Controller::keep_house(std::uint64_t now_ns) {
+    if (const std::uint64_t interval_ns = watchdog_interval_ns(); interval_ns != 0 && next_watchdog_ns_ <= now_ns) {
+        notify_watchdog();
+        next_watchdog_ns_ = now_ns + interval_ns;
+    }
+    if (now_ns < next_house_ns_)
+        return;
+    next_house_ns_ = now_ns + house_every_ns;
+    {
+        const WriterLock lock(options_.pin_dir);
+        nft_->take_counters();
+    }
+    const std::uint64_t lost = read_counters(loaded_->program.maps()).n[SLUICE_EVENTS_LOST];
+    if (lost != events_lost_ && now_ns >= next_sweep_ns_) {
+        spdlog::warn("{} events were lost; reading the whole table instead", lost - events_lost_);
+        events_lost_ = lost;
+        next_sweep_ns_ = now_ns + sweep_every_ns;
+        const WriterLock lock(options_.pin_dir);
+        sweep();
+    }
+}
+
+void Controller::reload() {
+    notify_reloading();
+    try {
+        Config fresh = load_config(options_.config);
+        const std::vector<Device> devices = resolve_interfaces(fresh.interfaces);
+        const WriterLock lock(options_.pin_dir);
+        KernelMaps& maps = loaded_->program.maps();
+        attach_all(options_.pin_dir, loaded_->program.fd(), devices, fresh.xdp);
+        loaded_->image = switch_policy(maps, fresh);
+        config_ = std::move(fresh);
+        names_ = read_names(maps);
+        follow_allows();
+        rebuild_index();
+        const bool was_operators = mode_.by_operator;
+        if (!was_operators)
+            follow_configuration(maps, config_.mode);
+        mode_ = read_mode(maps, boottime_ns());
+        nft_->install(attached_names(options_.pin_dir), carve());
+        spdlog::info("reloaded {}: {} classes, {} ranges; mode {}{}", options_.config, config_.classes.size(),
+                     loaded_->image.ranges.size(), to_string(mode_.mode), was_operators ? " (set by command)" : "");
+        sweep();
+    } catch (const std::exception& error) {
+        spdlog::error("reload refused, the old configuration goes on: {}", error.what());
+    }
+    notify_ready("mode " + std::string(to_string(mode_.mode)));
+}
+
+void Controller::rebuild_index() {
+    std::vector<Prefix> allows;
+    for (const auto& [prefix, word] : allows_)
+        allows.push_back(prefix);
+    index_.emplace(loaded_->image, std::move(allows));
+}
+
+} // namespace sluice

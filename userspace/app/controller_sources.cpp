@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Sources: from an edge, a due look or a walk of the map to nft elements and log lines.
+#include "app/controller.hpp"
+
+#include "core/duration.hpp"
+#include "core/over.hpp"
+#include "kernel/clock.hpp"
+#include "kernel/local_time.hpp"
+#include "kernel/pins.hpp"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t most_looks = 8192; // in one transaction
+constexpr std::uint8_t whole_address = 128;
+
+std::string wall_time(std::uint64_t boottime_moment_ns) {
+    const std::uint64_t offset_ns = walltime_ns() - boottime_ns();
+    return to_local_time(boottime_moment_ns + offset_ns);
+}
+
+std::string describe_limit(const sluice_policy& policy) {
+    const auto per = std::chrono::milliseconds(policy.per_ticks * SLUICE_TICK_NS / 1'000'000);
+    return std::to_string(policy.connections) + " per " + format_duration(per);
+}
+
+} // namespace
+
+std::string Controller::name_source(const sluice_source_key& key) const {
+    return to_string(source_of(key)) + " service " + names_.services[key.service];
+}
+
+void Controller::log_limited(const sluice_source_key& key, const SourceVerdict& verdict,
+                             const sluice_source& entry) const {
+    const char* what = !verdict.to_be_dropped              ? "over (its class observes)"
+                       : mode_.mode == Mode::observe       ? "would be limited (mode observe)"
+                                                           : "limited";
+    spdlog::info("{}: {} class {}: {} attempts so far, limit {}, until {}", what, name_source(key),
+                 names_.classes[verdict.class_id], entry.attempts, describe_limit(verdict.policy),
+                 wall_time(verdict.until_ns));
+}
+
+void Controller::log_released(const sluice_source_key& key, const Watched& watched, const char* why) const {
+    const auto lasted = std::chrono::milliseconds((boottime_ns() - watched.since_ns) / 1'000'000);
+    spdlog::info("released: {} class {}: {}, after {}", name_source(key), names_.classes[watched.class_id], why,
+                 format_rough(lasted));
+}
+
+void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftChanges& changes,
+                      std::uint64_t now_ns) {
+    const KernelMaps& maps = loaded_->program.maps();
+    const std::optional<sluice_source> entry = maps.sources.find(key);
+    const Watched* known = watched_.find(key);
+    const NftElement element{source_of(key), names_.services[key.service], "", 0};
+    if (!entry) {
+        // Evicted, or released by a command (which takes the element out itself): an eviction does
+        // not let anybody off, so nftables keeps the element until its moment.
+        if (known != nullptr && known->until_ns <= now_ns) {
+            log_released(key, *known, "its entry is gone");
+            watched_.erase(key);
+        } else if (known != nullptr) {
+            watched_.keep(key, known->until_ns, known->enforced, now_ns);
+        }
+        return;
+    }
+    const SourceVerdict verdict = judge_source(live, key, *entry, maps.sources.log_capacity(), now_ns);
+    if (verdict.until_ns == 0 || verdict.exempt) {
+        if (known != nullptr) {
+            log_released(key, *known, verdict.exempt ? "it is exempt now" : "it calmed down");
+            if (known->enforced)
+                changes.remove.push_back(element);
+            watched_.erase(key);
+        }
+        return;
+    }
+    const bool enforce = verdict.to_be_dropped && nft_->design().hashes(element.source);
+    if (enforce && (known == nullptr || !known->enforced || known->until_ns != verdict.until_ns))
+        changes.put.push_back({element.source, element.service, names_.classes[verdict.class_id], verdict.until_ns});
+    else if (!enforce && known != nullptr && known->enforced)
+        changes.remove.push_back(element);
+    if (known != nullptr) {
+        watched_.keep(key, verdict.until_ns, enforce, now_ns);
+        return;
+    }
+    watched_.put(key, {verdict.until_ns, entry->since_ns, 0, 0, verdict.class_id, enforce}, now_ns);
+    log_limited(key, verdict, *entry);
+}
+
+void Controller::on_events() {
+    const std::vector<sluice_event> events = ring_->drain();
+    if (events.empty())
+        return;
+    const WriterLock lock(options_.pin_dir);
+    const LivePolicy live(loaded_->program.maps());
+    const std::uint64_t now_ns = boottime_ns();
+    NftChanges changes;
+    for (const sluice_event& event : events) {
+        look(live, event.key, changes, now_ns);
+        // Under a flood the entry may be gone before we come: the edge itself is proof enough.
+        const bool unseen = watched_.find(event.key) == nullptr && event.until_ns > now_ns;
+        if (!unseen || loaded_->program.maps().sources.find(event.key))
+            continue;
+        const SourcePlace place = live.place(source_of(event.key), now_ns);
+        if (place.exempt || event.action != SLUICE_ACTION_LIMIT)
+            continue;
+        changes.put.push_back({source_of(event.key), names_.services[event.key.service],
+                               names_.classes[event.class_id], event.until_ns});
+        watched_.put(event.key, {event.until_ns, event.time_ns, 0, 0, event.class_id, true}, now_ns);
+    }
+    commit(changes);
+}
+
+void Controller::look_at_due() {
+    const std::uint64_t now_ns = boottime_ns();
+    const std::vector<sluice_source_key> keys = watched_.due(now_ns, most_looks);
+    if (keys.empty())
+        return;
+    const WriterLock lock(options_.pin_dir);
+    const LivePolicy live(loaded_->program.maps());
+    NftChanges changes;
+    for (const sluice_source_key& key : keys)
+        look(live, key, changes, now_ns);
+    commit(changes);
+}
+
+void Controller::sweep() {
+    const LivePolicy live(loaded_->program.maps());
+    const std::uint64_t now_ns = boottime_ns();
+    std::vector<sluice_source_key> over;
+    loaded_->program.maps().sources.for_each([&](const sluice_source_key& key, const sluice_source& entry) {
+        if (entry.until_ns > now_ns && key.service < SLUICE_MAX_SERVICES)
+            over.push_back(key);
+    });
+    for (const auto& [key, watched] : watched_.all())
+        over.push_back(key);
+    std::sort(over.begin(), over.end(), SourceKeyLess{});
+    const auto same = [](const auto& a, const auto& b) { return !SourceKeyLess{}(a, b) && !SourceKeyLess{}(b, a); };
+    over.erase(std::unique(over.begin(), over.end(), same), over.end());
+    NftChanges changes;
+    for (const sluice_source_key& key : over)
+        look(live, key, changes, now_ns);
+    commit(changes);
+}
+
+Carve Controller::carve() const {
+    return [this](std::span<const Prefix> dropped) { return index_->exempt_within(dropped); };
+}
+
+std::vector<NftRange> Controller::exempt_ranges() const {
+    std::vector<Prefix> dropped;
+    for (const auto& [key, watched] : watched_.all())
+        if (watched.enforced && key.prefix_len < whole_address)
+            dropped.push_back(source_of(key));
+    for (const auto& [prefix, ban] : bans_)
+        dropped.push_back(prefix);
+    std::vector<NftRange> ranges;
+    for (const AddressInterval& interval : index_->exempt_within(dropped))
+        ranges.push_back({interval.first, interval.last});
+    return ranges;
+}
+
+void Controller::commit(NftChanges& changes) {
+    // what protects somebody goes in with what it protects from
+    const bool wide = std::any_of(changes.put.begin(), changes.put.end(), [](const NftElement& element) {
+        return element.source.length < whole_address;
+    });
+    if (wide) {
+        std::vector<NftRange> ranges = exempt_ranges();
+        if (ranges != exempt_) {
+            changes.exempt = ranges;
+            exempt_ = std::move(ranges);
+        }
+    }
+    if (!changes.empty())
+        nft_->apply(changes);
+}
+
+} // namespace sluice

@@ -65,7 +65,7 @@ std::string_view unpacker(std::string_view head) {
     if (head.starts_with("\x1f\x8b"sv))
         return "zcat";
     if (head.starts_with("\xfd"
-                         "7zXZ"sv))
+                         "7zX"sv))
         return "xzcat";
     if (head.starts_with("\x28\xb5\x2f\xfd"sv))
         return "zstdcat";

@@ -101,6 +101,10 @@ std::string run(const std::string& command) {
     return output;
 }
 
+std::string listing() {
+    return run("nft list table inet sluice");
+}
+
 bool eventually(const std::function<bool()>& condition) {
     const std::uint64_t end = in(std::chrono::seconds(10));
     while (!condition()) {

@@ -24,6 +24,11 @@ inline std::uint64_t in(std::chrono::milliseconds time) {
 // Output of a shell command, both streams; fails the test if its exit status is not 0.
 std::string run(const std::string& command);
 
+[[nodiscard]] std::string listing(); // `nft list table inet sluice`
+[[nodiscard]] inline bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
 // Asks until it is true; false after ten seconds.
 bool eventually(const std::function<bool()>& condition);
 

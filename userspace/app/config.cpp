@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `sluice config check` and `config show`: the configuration alone, no kernel state is looked at
+// or changed.
+#include "app/command.hpp"
+#include "core/policy.hpp"
+#include "core/text_table.hpp"
+
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+namespace sluice {
+namespace {
+
+// An LRU hash entry costs this much beside key and value (measured, see docs/design.md).
+constexpr std::uint64_t entry_overhead = 64;
+
+std::string mebibytes(std::uint64_t bytes) {
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(1) << static_cast<double>(bytes) / (1024.0 * 1024.0) << " MiB";
+    return text.str();
+}
+
+int check(const std::string& path) {
+    const Config config = load_config(path);
+    const PolicyImage image = compile_policy(config, Names{});
+    std::size_t ports = 0;
+    for (const Service& service : config.services)
+        ports += service.ports.size();
+    const std::uint64_t entry = sizeof(sluice_source) + sizeof(sluice_source_key) + entry_overhead;
+    std::cout << "ok: " << path << ", mode " << to_string(config.mode) << '\n'
+              << "    " << counted(config.files.size(), "file", "files") << ", "
+              << counted(config.classes.size(), "class", "classes") << ", "
+              << counted(image.ranges.size(), "range", "ranges") << ", "
+              << counted(config.services.size(), "service", "services") << " on "
+              << counted(ports, "port", "ports") << '\n'
+              << "    table of " << config.table_sources
+              << " sources: " << mebibytes(entry * config.table_sources) << " of kernel memory\n";
+    return 0;
+}
+
+int show(const std::string& path, bool json, bool expand) {
+    const Config config = load_config(path);
+    std::cout << (json ? to_json(config) : to_toml(config, expand));
+    return 0;
+}
+
+} // namespace
+
+void add_config(CLI::App& app, const GlobalOptions& global, Command& command) {
+    CLI::App* sub = app.add_subcommand("config", "validate or print the configuration");
+    sub->require_subcommand(1);
+    sub->footer("Example: sluice config check");
+
+    CLI::App* checking = sub->add_subcommand("check", "is it valid? Exit code 2 with file:line if not");
+    checking->footer("The systemd unit runs it before every start.\n\n"
+                     "Example: sluice --config /tmp/new.toml config check");
+    checking->callback([&global, &command] { command = [&global] { return check(global.config); }; });
+
+    const auto json = std::make_shared<bool>(false);
+    const auto expand = std::make_shared<bool>(false);
+    CLI::App* showing = sub->add_subcommand("show", "print it with all defaults filled in");
+    showing->add_flag("--json", *json, "for programs");
+    showing->add_flag("--ranges", *expand, "write out the ranges of range files too");
+    showing->footer("What is printed is a configuration itself.\n\nExample: sluice config show");
+    showing->callback([&global, &command, json, expand] {
+        command = [&global, json, expand] { return show(global.config, *json, *expand); };
+    });
+}
+
+} // namespace sluice

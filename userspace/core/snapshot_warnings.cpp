@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What `status` says before anything else: is somebody being dropped, and is something broken?
+#include "core/outcome.hpp"
+#include "core/snapshot_text.hpp"
+#include "core/text_table.hpp"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+bool is_attached(const SeenInterface& interface) {
+    return !interface.name.empty() && interface.xdp != "none";
+}
+
+bool attached_anywhere(const Snapshot& snapshot) {
+    return std::any_of(snapshot.interfaces.begin(), snapshot.interfaces.end(), is_attached);
+}
+
+// Sources, not their entries: one may be over in several services.
+std::size_t sources_where(const Snapshot& snapshot, bool SeenSource::*what) {
+    std::vector<Prefix> sources;
+    for (const SeenSource& source : snapshot.sources_over)
+        if (source.*what)
+            sources.push_back(source.source);
+    std::sort(sources.begin(), sources.end());
+    return static_cast<std::size_t>(std::unique(sources.begin(), sources.end()) - sources.begin());
+}
+
+void warn_of_interfaces(const Snapshot& snapshot, std::vector<std::string>& out) {
+    for (const SeenInterface& interface : snapshot.interfaces) {
+        if (interface.name.empty())
+            out.push_back("An interface that sluice was attached to is gone (sluice detach clears it away).");
+        else if (interface.xdp == "none")
+            out.push_back(interface.name + " is attached no more: its packets are not seen (sluice attach " +
+                          interface.name + ").");
+        else if (interface.xdp == "generic")
+            out.push_back(interface.name + " runs in generic mode: correct, but much slower than native.");
+    }
+}
+
+void warn_of_controller(const Snapshot& snapshot, std::vector<std::string>& out) {
+    if (snapshot.controller)
+        return;
+    const bool died = snapshot.controller_pid != 0;
+    const std::string who =
+        died ? "The controller (process " + std::to_string(snapshot.controller_pid) + ") HAS DIED: "
+             : "The controller is not running: ";
+    if (snapshot.mode.mode == Mode::nft)
+        out.push_back(who +
+                      "in mode nft nobody new is limited, and those who are go free at the moments below.");
+    else if (snapshot.mode.mode == Mode::xdp)
+        out.push_back(who + "XDP goes on dropping, but nothing is repaired or reported.");
+    else if (died)
+        out.push_back(who + "counting goes on.");
+}
+
+void warn_of_nft(const Snapshot& snapshot, std::vector<std::string>& out) {
+    if (!snapshot.nft_problem.empty())
+        out.push_back("nftables could not be read (" + snapshot.nft_problem +
+                      "): its drops are missing below.");
+    else if (!snapshot.nft_present && snapshot.mode.mode == Mode::nft)
+        out.push_back(
+            "THE NFT TABLE IS MISSING: in mode nft nothing is dropped without it (sluice mode nft makes "
+            "it).");
+    else if (!snapshot.nft_present && snapshot.mode.mode == Mode::xdp)
+        out.push_back(
+            "The nft table is missing: XDP drops, but nothing is logged (sluice mode xdp makes it).");
+}
+
+void warn_of_failures(const Snapshot& snapshot, std::vector<std::string>& out) {
+    for (unsigned outcome = 0; outcome < SLUICE_OUTCOMES; ++outcome)
+        if (is_failure(outcome) && snapshot.outcomes[outcome] != 0)
+            out.push_back(counted(snapshot.outcomes[outcome], "packet", "packets") + ": " +
+                          std::string(outcome_explanation(outcome)));
+    if (snapshot.outcomes[SLUICE_EVENTS_LOST] != 0)
+        out.push_back(counted(snapshot.outcomes[SLUICE_EVENTS_LOST], "event was", "events were") +
+                      " lost on the way to the controller; it has made up for them by walking the table.");
+    if (snapshot.capacity != 0 && snapshot.sources >= snapshot.capacity - snapshot.capacity / 20)
+        out.push_back(
+            "The table is full: sources that were not seen for long are forgotten ([table] sources).");
+}
+
+} // namespace
+
+std::string headline(const Snapshot& snapshot) {
+    if (!attached_anywhere(snapshot))
+        return "NOT ATTACHED: sluice sees no packets (sluice attach IFACE).";
+    const std::string bans = counted(snapshot.bans.size(), "ban", "bans");
+    if (snapshot.mode.mode == Mode::observe) {
+        const std::string would =
+            counted(sources_where(snapshot, &SeenSource::would_be_limited), "source", "sources") + " and " +
+            bans + " would be.";
+        return (snapshot.mode.stopped ? "STOPPED, nothing is dropped until `sluice run` starts again: "
+                                      : "Mode observe, nothing is dropped: ") +
+               would;
+    }
+    const std::size_t limited = sources_where(snapshot, &SeenSource::limited);
+    const std::string mode = "mode " + std::string(to_string(snapshot.mode.mode));
+    if (limited == 0 && snapshot.bans.empty())
+        return "Dropping nobody now (" + mode + "): no source is over an enforced limit, none is banned.";
+    return "DROPPING NOW (" + mode + "): " + counted(limited, "limited source", "limited sources") + ", " +
+           bans + ".";
+}
+
+std::vector<std::string> warnings(const Snapshot& snapshot) {
+    std::vector<std::string> out;
+    warn_of_nft(snapshot, out);
+    warn_of_controller(snapshot, out);
+    warn_of_interfaces(snapshot, out);
+    warn_of_failures(snapshot, out);
+    return out;
+}
+
+} // namespace sluice

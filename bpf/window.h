@@ -125,6 +125,8 @@ static __always_inline void window_advance(struct sluice_source *entry, struct w
 	__u64 from = at.lap << 8 | at.index;
 	__u64 to = at.index + 1 < capacity ? from + 1 : (at.lap + 1) << 8;
 
+	if (!to) /* laps wrap to the next one with the same lowest byte: lap 0 would mean "never was" */
+		to = 256ULL << 8;
 	(void)__sync_val_compare_and_swap(&entry->head, from, to);
 }
 

@@ -90,6 +90,7 @@ private:
     std::string reason_;
     std::uint64_t until_ns_;
     std::string who_;
+    bool banned_ = false;
     std::vector<Prefix> wide_; // entered, and perhaps with something exempt inside
 };
 
@@ -148,6 +149,7 @@ bool Banning::ban(const GivenAddress& given) {
     const BanResult result = book_.ban(wish);
     if (result.verdict == BanVerdict::exempt)
         return refuse(given, result.place);
+    banned_ = true;
     say(result, wish.prefix, subject);
     if (wish.prefix.length < 128 &&
         (result.verdict == BanVerdict::made || result.verdict == BanVerdict::extended))
@@ -168,7 +170,7 @@ void Banning::tell_exempt() {
 bool Banning::finish() {
     tell_exempt();
     const bool shown = access_.show_in_nft(book_.changes());
-    if (sluice_mode_at(access_.maps.control_word().mode_word, now_ns_) == SLUICE_MODE_OBSERVE)
+    if (banned_ && sluice_mode_at(access_.maps.control_word().mode_word, now_ns_) == SLUICE_MODE_OBSERVE)
         std::cout
             << "the mode is observe: recorded, and nothing is dropped (sluice mode nft, or xdp, drops)\n";
     return shown;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `sluice config check` and `config show`: the configuration alone, no kernel state is looked at
 // or changed.
+#include "app/bring_up.hpp"
 #include "app/command.hpp"
 #include "core/policy.hpp"
 #include "core/text_table.hpp"
@@ -23,13 +24,14 @@ std::string mebibytes(std::uint64_t bytes) {
 }
 
 int check(const std::string& path) {
-    const Config config = load_config(path);
+    const Config config = load_config_or_defaults(path);
     const PolicyImage image = compile_policy(config, Names{});
     std::size_t ports = 0;
     for (const Service& service : config.services)
         ports += service.ports.size();
     const std::uint64_t entry = sizeof(sluice_source) + sizeof(sluice_source_key) + entry_overhead;
-    std::cout << "ok: " << path << ", mode " << to_string(config.mode) << '\n'
+    std::cout << "ok: " << (config_is_written(path) ? path : "nothing is written, the defaults hold")
+              << ", mode " << to_string(config.mode) << '\n'
               << "    " << counted(config.files.size(), "file", "files") << ", "
               << counted(config.classes.size(), "class", "classes") << ", "
               << counted(image.ranges.size(), "range", "ranges") << ", "
@@ -41,7 +43,7 @@ int check(const std::string& path) {
 }
 
 int show(const std::string& path, bool json, bool expand) {
-    const Config config = load_config(path);
+    const Config config = load_config_or_defaults(path);
     std::cout << (json ? to_json(config) : to_toml(config, expand));
     return 0;
 }

@@ -2,13 +2,25 @@
 // See writing.hpp.
 #include "app/writing.hpp"
 
+#include "app/bring_up.hpp"
 #include "kernel/clock.hpp"
-#include "kernel/link.hpp"
 #include "kernel/local_time.hpp"
+#include "kernel/process.hpp"
 
+#include <csignal>
 #include <iostream>
 
 namespace sluice {
+
+namespace {
+
+// Tells the controller that kernel state has changed beside it.
+void poke_controller(const KernelMaps& maps) {
+    if (const std::uint32_t pid = maps.control_word().controller_pid; is_running(pid))
+        ::kill(static_cast<pid_t>(pid), SIGUSR1);
+}
+
+} // namespace
 
 bool WriteAccess::show_in_nft(const OverrideChanges& changes) {
     if (changes.banned.empty() && changes.lifted.empty() && changes.released.empty())
@@ -18,6 +30,7 @@ bool WriteAccess::show_in_nft(const OverrideChanges& changes) {
         NftTable table(socket);
         const NftReport report =
             project_changes(maps, table, attached_names(pin_dir_), changes, boottime_ns());
+        poke_controller(maps);
         if (report.left_out != 0)
             std::cerr << "sluice: nftables has no room for " << report.left_out
                       << " of them; raise sources in [table] and attach again\n";
@@ -27,14 +40,6 @@ bool WriteAccess::show_in_nft(const OverrideChanges& changes) {
                   << "; `sluice run` repairs that\n";
         return false;
     }
-}
-
-std::vector<std::string> attached_names(const std::string& pin_dir) {
-    std::vector<std::string> names;
-    for (const Attachment& attachment : attachments(pin_dir))
-        if (!attachment.name.empty())
-            names.push_back(attachment.name);
-    return names;
 }
 
 WallClock::WallClock()

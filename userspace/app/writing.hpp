@@ -31,9 +31,6 @@ private:
     std::string pin_dir_;
 };
 
-// Names of the devices that sluice is attached to.
-[[nodiscard]] std::vector<std::string> attached_names(const std::string& pin_dir);
-
 // A CLOCK_BOOTTIME moment as local wall time, given what both clocks show now.
 class WallClock {
 public:

@@ -88,12 +88,14 @@ std::string headline(const Snapshot& snapshot) {
         return "NOT ATTACHED: sluice sees no packets (sluice attach IFACE).";
     const std::string bans = counted(snapshot.bans.size(), "ban", "bans");
     if (snapshot.mode.mode == Mode::observe) {
-        const std::string would =
-            counted(sources_where(snapshot, &SeenSource::would_be_limited), "source", "sources") + " and " +
-            bans + " would be.";
-        return (snapshot.mode.stopped ? "STOPPED, nothing is dropped until `sluice run` starts again: "
-                                      : "Mode observe, nothing is dropped: ") +
-               would;
+        const std::size_t would = sources_where(snapshot, &SeenSource::would_be_limited);
+        const std::string rest =
+            would == 0 && snapshot.bans.empty()
+                ? "nobody would be."
+                : counted(would, "source", "sources") + " over the limit and " + bans + " would be.";
+        return (snapshot.mode.stopped ? "STOPPED, nothing is dropped until `sluice run` starts again; "
+                                      : "Mode observe, nothing is dropped; ") +
+               rest;
     }
     const std::size_t limited = sources_where(snapshot, &SeenSource::limited);
     const std::string mode = "mode " + std::string(to_string(snapshot.mode.mode));

@@ -93,7 +93,7 @@ std::vector<std::string> replay_warnings(const ReplayReport& report) {
                         "`tcpdump -s 256` or more");
     if (report.sources_lost != 0)
         lines.push_back(
-            "more sources than the table can hold; about " + std::to_string(report.sources_lost) +
+            "more sources than the table can hold: about " + std::to_string(report.sources_lost) +
             " were lost on the way, so counts are too low; split the capture (`editcap -i 3600`)");
     if (const std::uint64_t failed = failures(report); failed != 0)
         lines.push_back(number_of(failed, "frame") +

@@ -3,6 +3,7 @@
 #include "app/address_list.hpp"
 #include "app/command.hpp"
 #include "app/writing.hpp"
+#include "core/text_table.hpp"
 #include "kernel/clock.hpp"
 
 #include <algorithm>
@@ -73,11 +74,12 @@ void Releasing::forget(std::vector<Target>& targets) {
         released_.emplace_back(source.source, source.service);
         if (source.until_ns == 0)
             std::cout << "forgot the count of " << to_string(source.source) << " in " << source.service
-                      << " (" << source.attempts << " attempts, not over)\n";
+                      << " (" << counted(source.attempts, "attempt", "attempts") << ", not over)\n";
         else
             std::cout << "released " << to_string(source.source) << " in " << source.service << ", "
                       << (source.to_be_dropped ? "limited" : "over") << " until "
-                      << clock_.local(source.until_ns) << " (" << source.attempts << " attempts)\n";
+                      << clock_.local(source.until_ns) << " ("
+                      << counted(source.attempts, "attempt", "attempts") << ")\n";
     }
 }
 

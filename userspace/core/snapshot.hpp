@@ -57,7 +57,9 @@ struct SeenSource {
     std::uint32_t in_window = 0;     // logged in the last `per`, at most the log's capacity
     std::uint64_t since_ns = 0;
     std::uint64_t until_ns = 0; // release moment
-    bool limited = false;       // the kernel drops it: over, action limit, mode nft or xdp, not exempt
+    // The kernel drops it: over, of a class that limits, not exempt, in mode xdp or nft. In mode nft
+    // without its table, or without its element and nobody to put it there, it does not.
+    bool limited = false;
     bool would_be_limited = false; // the same, but for mode observe
 };
 

@@ -41,7 +41,9 @@ std::string mode_text(const Snapshot& snapshot, LocalTime local_time) {
                 std::string(to_string(mode.afterwards));
     if (mode.stopped)
         return text + ", because sluice was stopped";
-    return text + (mode.by_operator ? ", set by a command" : ", as configured");
+    if (mode.by_operator)
+        return text + ", set by a command";
+    return text + (snapshot.controller ? ", as configured" : "");
 }
 
 std::string interfaces_text(const Snapshot& snapshot) {
@@ -123,7 +125,7 @@ std::string state_of(const SeenSource& source) {
         return "DROPPED";
     if (source.would_be_limited)
         return "would be dropped";
-    return "observed";
+    return source.action == Action::limit ? "NOT DROPPED" : "observed";
 }
 
 std::string sources_text(const Snapshot& snapshot, LocalTime local_time) {

@@ -17,6 +17,10 @@ bool attached_anywhere(const Snapshot& snapshot) {
     return std::any_of(snapshot.interfaces.begin(), snapshot.interfaces.end(), is_attached);
 }
 
+bool nft_is_missing(const Snapshot& snapshot) {
+    return !snapshot.nft_present && snapshot.nft_problem.empty();
+}
+
 // Sources, not their entries: one may be over in several services.
 std::size_t sources_where(const Snapshot& snapshot, bool SeenSource::*what) {
     std::vector<Prefix> sources;
@@ -59,11 +63,7 @@ void warn_of_nft(const Snapshot& snapshot, std::vector<std::string>& out) {
     if (!snapshot.nft_problem.empty())
         out.push_back("nftables could not be read (" + snapshot.nft_problem +
                       "): its drops are missing below.");
-    else if (!snapshot.nft_present && snapshot.mode.mode == Mode::nft)
-        out.push_back(
-            "THE NFT TABLE IS MISSING: in mode nft nothing is dropped without it (sluice mode nft makes "
-            "it).");
-    else if (!snapshot.nft_present && snapshot.mode.mode == Mode::xdp)
+    else if (nft_is_missing(snapshot) && snapshot.mode.mode == Mode::xdp)
         out.push_back(
             "The nft table is missing: XDP drops, but nothing is logged (sluice mode xdp makes it).");
 }
@@ -97,6 +97,9 @@ std::string headline(const Snapshot& snapshot) {
                                       : "Mode observe, nothing is dropped; ") +
                rest;
     }
+    if (nft_is_missing(snapshot) && snapshot.mode.mode == Mode::nft)
+        return "NOTHING IS DROPPED although the mode is nft: the nft table is missing (sluice mode nft makes "
+               "it).";
     const std::size_t limited = sources_where(snapshot, &SeenSource::limited);
     const std::string mode = "mode " + std::string(to_string(snapshot.mode.mode));
     if (limited == 0 && snapshot.bans.empty())

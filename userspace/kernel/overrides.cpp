@@ -207,7 +207,8 @@ NftReport project_changes(KernelMaps& maps, NftTable& table, const std::vector<s
                           const OverrideChanges& changes, std::uint64_t now_ns) {
     NftReport report;
     const NftDesign design = read_design(maps, interfaces);
-    if (table.present()) {
+    if (const auto counters = table.counters()) {
+        note_counters(maps, *counters);
         report.left_out = table.apply(design, nft_changes(maps, design, changes, now_ns), now_ns);
         return report;
     }

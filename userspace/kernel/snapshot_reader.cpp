@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <tuple>
 
 namespace sluice {
@@ -48,6 +49,7 @@ public:
 private:
     [[nodiscard]] std::uint64_t wall(std::uint64_t boot_ns) const { return boot_ns + wall_ns_ - now_ns_; }
     [[nodiscard]] std::optional<std::uint64_t> nft_reading(const std::string& class_name) const;
+    [[nodiscard]] bool is_enforced(const SeenSource& source) const;
     void add_over(const sluice_source_key& key, const sluice_source& entry);
 
     const KernelMaps& maps_;
@@ -56,6 +58,8 @@ private:
     LivePolicy live_;
     Names names_;
     std::optional<NftCounters> nft_;
+    std::set<std::pair<Prefix, std::string>>
+        elements_; // read only if they may differ from what they should be
 };
 
 void Reader::read_mode() {
@@ -79,6 +83,10 @@ void Reader::read_nft() {
         NftSocket socket;
         NftTable table(socket);
         nft_ = table.counters();
+        // With a controller the table follows at once; without one it holds what was written last.
+        if (nft_ && seen_.mode.mode == Mode::nft && !seen_.controller)
+            for (const NftElement& element : table.read(read_design(maps_, {}), now_ns_).elements)
+                elements_.emplace(element.source, element.service);
     } catch (const SystemError& error) {
         seen_.nft_problem = error.what();
     }
@@ -145,6 +153,15 @@ void Reader::read_tallies() {
     std::copy_n(counters.n, seen_.outcomes.size(), seen_.outcomes.begin());
 }
 
+// Whether what is to be dropped really is.
+bool Reader::is_enforced(const SeenSource& source) const {
+    if (seen_.mode.mode != Mode::nft)
+        return seen_.mode.mode == Mode::xdp;
+    if (!seen_.nft_problem.empty() || seen_.controller)
+        return seen_.nft_present || !seen_.nft_problem.empty();
+    return elements_.contains({source.source, source.service});
+}
+
 void Reader::add_over(const sluice_source_key& key, const sluice_source& entry) {
     const std::uint32_t capacity = maps_.sources.log_capacity();
     const SourceVerdict verdict = judge_source(live_, key, entry, capacity, now_ns_);
@@ -159,7 +176,7 @@ void Reader::add_over(const sluice_source_key& key, const sluice_source& entry) 
     source.in_window = window_count(&entry, capacity, verdict.policy.per_ticks, now_ns_);
     source.since_ns = wall(entry.since_ns);
     source.until_ns = wall(verdict.until_ns);
-    source.limited = verdict.to_be_dropped && seen_.mode.mode != Mode::observe;
+    source.limited = verdict.to_be_dropped && is_enforced(source);
     source.would_be_limited = verdict.to_be_dropped && seen_.mode.mode == Mode::observe;
     seen_.sources_over.push_back(std::move(source));
 }
@@ -183,9 +200,11 @@ void Reader::read_bans() {
         // The look-up is by longest prefix: what was erased meanwhile would find a wider ban.
         if (!word || word->prefix_len != key.prefix_len || word->until_ns <= now_ns_)
             continue;
-        seen_.bans.push_back({to_prefix(key), text_of(word->reason), text_of(word->who),
-                              word->since_wall_s * 1'000'000'000, wall(word->until_ns),
-                              seen_.mode.mode != Mode::observe});
+        seen_.bans.push_back(
+            {to_prefix(key), text_of(word->reason), text_of(word->who), word->since_wall_s * 1'000'000'000,
+             wall(word->until_ns),
+             seen_.mode.mode == Mode::xdp ||
+                 (seen_.mode.mode == Mode::nft && (seen_.nft_present || !seen_.nft_problem.empty()))});
     }
     std::sort(seen_.bans.begin(), seen_.bans.end(), [](const SeenBan& one, const SeenBan& two) {
         return std::tie(one.until_ns, one.source) < std::tie(two.until_ns, two.source);
@@ -209,6 +228,7 @@ Snapshot read_snapshot(const KernelMaps& maps, std::vector<SeenInterface> interf
 Snapshot read_ban_snapshot(const KernelMaps& maps) {
     Reader reader(maps);
     reader.read_mode();
+    reader.read_nft();
     reader.read_bans();
     return std::move(reader.seen_);
 }

@@ -13,7 +13,7 @@ namespace sluice {
 // An nft table that is missing or may not be read does not hide the rest: the snapshot says so.
 [[nodiscard]] Snapshot read_snapshot(const KernelMaps& maps, std::vector<SeenInterface> interfaces);
 
-// The bans and the mode alone: no walk of the source table, no nft.
+// The bans and the mode alone: no walk of the source table.
 [[nodiscard]] Snapshot read_ban_snapshot(const KernelMaps& maps);
 
 } // namespace sluice

@@ -10,7 +10,7 @@ import unittest
 import support
 from support import LINUX_SLL, RAW_IP, ReplayCase, main, pcap, pcapng, run, syn
 
-MAKE_ONE = "make one with `tcpdump -i eth0 -w FILE.pcap`"
+MAKE_ONE = "make one with `tcpdump -i eth0 -Q in -w FILE.pcap`"
 
 
 class Refusals(ReplayCase):
@@ -39,7 +39,7 @@ class Refusals(ReplayCase):
 
     def test_other_link_types(self):
         advice = ("and only Ethernet can be replayed; capture on one Ethernet interface, as "
-                  "`tcpdump -i eth0 -w FILE.pcap` does, not on `-i any`")
+                  "`tcpdump -i eth0 -Q in -w FILE.pcap` does, not on `-i any`")
         for number, name in ((LINUX_SLL, "LINUX_SLL (Linux cooked v1)"), (276, "LINUX_SLL2 (Linux cooked v2)"),
                              (RAW_IP, "RAW (Raw IP)"), (9999, "number 9999")):
             with self.subTest(link_type=number):

@@ -24,9 +24,11 @@ constexpr const char* footer =
     "The capture (pcap or pcapng, Ethernet) goes through the same kernel program as live packets, in its\n"
     "own time, under this configuration. No interface is needed, and nothing on this machine changes.\n"
     "Without a configuration the built-in limit of 10 attempts in 60s stands for everybody.\n"
+    "Every attempt in the capture counts: capture what comes in only (-Q in), as the limiter does, or this\n"
+    "host's own deliveries show up as a source.\n"
     "\n"
     "Examples:\n"
-    "  tcpdump -i eth0 -w mail.pcap 'tcp[tcpflags] & tcp-syn != 0 or ip6'\n"
+    "  tcpdump -i eth0 -Q in -w mail.pcap 'tcp[tcpflags] & tcp-syn != 0 or ip6'\n"
     "  sluice replay mail.pcap\n"
     "  zcat mail.pcap.gz | sluice replay --config ./sluice.toml --json -";
 

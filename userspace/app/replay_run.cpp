@@ -59,15 +59,14 @@ void run_frames(Capture& capture, const Program& program, ReplayReport& report) 
     report.cut_off = capture.is_cut_off();
 }
 
-ReplaySource describe(const KernelMaps& maps, const Names& names, const sluice_source_key& key,
-                      const sluice_source& entry) {
-    const sluice_policy policy = live_policy(maps, entry.class_id, key.service);
+ReplaySource describe(const PolicyImage& image, const sluice_source_key& key, const sluice_source& entry) {
+    const sluice_policy& policy = image.policies.at(sluice_policy_index(0, entry.class_id, key.service));
     constexpr std::uint64_t ns_per_ms = 1'000'000;
     const auto shown = [](std::uint64_t ns) { return ns < time_shift_ns ? 0 : ns - time_shift_ns; };
     ReplaySource source;
     source.source = source_of(key);
-    source.service = names.services.at(key.service);
-    source.class_name = names.classes.at(entry.class_id);
+    source.service = image.names.services.at(key.service);
+    source.class_name = image.names.classes.at(entry.class_id);
     source.action = static_cast<Action>(policy.action);
     source.connections = policy.connections;
     source.per = std::chrono::milliseconds(policy.per_ticks * SLUICE_TICK_NS / ns_per_ms);
@@ -117,7 +116,7 @@ ReplayReport pass(Capture& capture, const PolicyImage& image, Mode mode, std::ui
     for (unsigned i = 0; i < report.outcomes.size(); ++i)
         report.outcomes[i] += counters.n[i];
     maps.sources.for_each([&](const sluice_source_key& key, const sluice_source& entry) {
-        report.sources.push_back(describe(maps, image.names, key, entry));
+        report.sources.push_back(describe(image, key, entry));
     });
     sort_sources(report.sources);
     add_tallies(maps, image.names, report);

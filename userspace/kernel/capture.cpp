@@ -24,7 +24,7 @@ constexpr std::uint64_t ns_per_second = 1'000'000'000;
 // The year 2116: behind every classic capture, and far from where arithmetic on times wraps.
 constexpr std::uint64_t latest_second = 0x1'1000'0000;
 
-constexpr const char* how_to_capture = "make one with `tcpdump -i eth0 -w FILE.pcap`";
+constexpr const char* how_to_capture = "make one with `tcpdump -i eth0 -Q in -w FILE.pcap`";
 
 Fd open_input(const std::string& path, const std::string& name) {
     if (path == "-")
@@ -100,7 +100,7 @@ void check_head(const Fd& file, std::int64_t start, const std::string& name) {
                                                       : std::string(word) + " (" + description + ')';
     throw CaptureError(name, "its link type is " + text +
                                  ", and only Ethernet can be replayed; capture on one Ethernet interface, "
-                                 "as `tcpdump -i eth0 -w FILE.pcap` does, not on `-i any`");
+                                 "as `tcpdump -i eth0 -Q in -w FILE.pcap` does, not on `-i any`");
 }
 
 // The reader has said no to the file's beginning.

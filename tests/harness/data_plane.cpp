@@ -74,10 +74,13 @@ PolicyImage DataPlane::compile(const std::string& toml) const {
     return compile_policy(config, names_);
 }
 
-void DataPlane::load(const std::string& toml) {
+void DataPlane::load(const std::string& toml, bool with_samples) {
     const Config config =
         parse_config({{"test.toml", toml}}, [](const std::string&) { return std::string(); });
-    load(compile_policy(config, names_));
+    PolicyImage image = compile_policy(config, names_);
+    if (!with_samples)
+        image.log_max = 0;
+    load(image);
     set_mode(config.mode);
 }
 

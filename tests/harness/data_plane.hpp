@@ -49,8 +49,9 @@ class DataPlane {
 public:
     explicit DataPlane(std::uint32_t log_capacity = SLUICE_MAX_LIMIT, std::uint32_t sources = 4096);
 
-    // Compiled from TOML, with the mode that is written there.
-    void load(const std::string& toml);
+    // Compiled from TOML, with the mode that is written there. Samples are an exception from
+    // dropping, so they are left out unless a test is about them.
+    void load(const std::string& toml, bool with_samples = false);
     void load(const PolicyImage& image);
     [[nodiscard]] PolicyImage compile(const std::string& toml) const;
 

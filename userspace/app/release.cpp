@@ -38,7 +38,7 @@ public:
 private:
     void lift_ban(Target& target);
     void forget(std::vector<Target>& targets);
-    void tell_rest(const Target& target) const;
+    void tell_rest(const Target& target);
 
     WriteAccess access_;
     std::uint64_t now_ns_;
@@ -84,7 +84,7 @@ void Releasing::forget(std::vector<Target>& targets) {
 }
 
 // What still holds for the source, so that nobody believes it is free.
-void Releasing::tell_rest(const Target& target) const {
+void Releasing::tell_rest(const Target& target) {
     if (!target.found)
         std::cout << to_string(target.prefix) << ": nothing to lift\n";
     if (const auto wider = book_.around(target.prefix))

@@ -80,10 +80,20 @@ bool spares(const SourcePlace& place) {
 }
 
 BanBook::BanBook(KernelMaps& maps, const LivePolicy& live, std::uint64_t now_ns)
-    : maps_(maps), live_(live), now_ns_(now_ns) {
-    for (const sluice_lpm_key& key : maps.bans.keys())
-        if (const auto word = maps.bans.find(key); word && word->prefix_len == key.prefix_len)
-            bans_.emplace(to_prefix(key), *word);
+    : maps_(maps), live_(live), now_ns_(now_ns) {}
+
+std::optional<sluice_override> BanBook::find(const Prefix& prefix) const {
+    auto word = maps_.bans.find(to_lpm_key(prefix));
+    if (word && word->prefix_len != prefix.length) // the look-up is by longest prefix
+        word.reset();
+    return word;
+}
+
+void BanBook::erase(const Prefix& prefix) {
+    maps_.bans.erase(to_lpm_key(prefix));
+    if (listed_)
+        listed_->erase(prefix);
+    changes_.lifted.push_back(prefix);
 }
 
 BanResult BanBook::ban(const BanWish& wish) {
@@ -93,11 +103,11 @@ BanResult BanBook::ban(const BanWish& wish) {
         result.verdict = BanVerdict::exempt;
         return result;
     }
-    const auto same = bans_.find(wish.prefix);
-    const bool there = same != bans_.end() && same->second.until_ns > now_ns_;
-    if (there && same->second.until_ns >= wish.until_ns) {
+    const auto same = find(wish.prefix);
+    const bool there = same && same->until_ns > now_ns_;
+    if (there && same->until_ns >= wish.until_ns) {
         result.verdict = BanVerdict::kept;
-        result.word = same->second;
+        result.word = *same;
         return result;
     }
     if (const auto wider = around(wish.prefix); wider && wider->second.until_ns >= wish.until_ns) {
@@ -108,11 +118,12 @@ BanResult BanBook::ban(const BanWish& wish) {
     result.verdict = there ? BanVerdict::extended : BanVerdict::made;
     result.word = make_word(wish, now_ns_);
     if (there) {
-        result.word.since_ns = same->second.since_ns;
-        result.word.since_wall_s = same->second.since_wall_s;
+        result.word.since_ns = same->since_ns;
+        result.word.since_wall_s = same->since_wall_s;
     }
     maps_.bans.put(to_lpm_key(wish.prefix), result.word);
-    bans_[wish.prefix] = result.word;
+    if (listed_)
+        listed_->insert(wish.prefix);
     changes_.banned.push_back(wish.prefix);
     result.absorbed = absorb(wish);
     return result;
@@ -120,48 +131,60 @@ BanResult BanBook::ban(const BanWish& wish) {
 
 std::vector<Prefix> BanBook::absorb(const BanWish& wish) {
     std::vector<Prefix> absorbed;
-    auto at = bans_.upper_bound(wish.prefix);
-    while (at != bans_.end() && wish.prefix.contains(at->first)) {
-        if (at->second.until_ns > wish.until_ns) {
-            ++at;
+    for (const Prefix& prefix : all_inside(wish.prefix)) {
+        const auto word = find(prefix);
+        if (!word || word->until_ns > wish.until_ns)
             continue;
-        }
-        maps_.bans.erase(to_lpm_key(at->first));
-        changes_.lifted.push_back(at->first);
-        std::erase(changes_.banned, at->first); // entered a moment ago by the same command
-        if (at->second.until_ns > now_ns_)
-            absorbed.push_back(at->first);
-        at = bans_.erase(at);
+        erase(prefix);
+        std::erase(changes_.banned, prefix); // entered a moment ago by the same command
+        if (word->until_ns > now_ns_)
+            absorbed.push_back(prefix);
     }
     return absorbed;
 }
 
 std::optional<sluice_override> BanBook::lift(const Prefix& prefix) {
-    const auto found = bans_.find(prefix);
-    if (found == bans_.end())
+    const auto word = find(prefix);
+    if (!word)
         return std::nullopt;
-    const sluice_override word = found->second;
-    maps_.bans.erase(to_lpm_key(prefix));
-    bans_.erase(found);
-    changes_.lifted.push_back(prefix);
-    return word.until_ns > now_ns_ ? std::optional(word) : std::nullopt;
+    erase(prefix);
+    return word->until_ns > now_ns_ ? word : std::nullopt;
 }
 
 std::optional<std::pair<Prefix, sluice_override>> BanBook::around(const Prefix& prefix) const {
-    for (int length = prefix.length - 1; length >= 0; length--) {
-        const auto bits = static_cast<std::uint8_t>(length);
-        const auto found = bans_.find({masked(prefix.address, bits), bits});
-        if (found != bans_.end() && found->second.until_ns > now_ns_)
-            return *found;
+    sluice_lpm_key key = to_lpm_key(prefix);
+    while (key.prefix_len != 0) {
+        key.prefix_len--;
+        const auto word = maps_.bans.find(key);
+        if (!word)
+            return std::nullopt;
+        key.prefix_len = word->prefix_len;
+        if (word->until_ns > now_ns_)
+            return std::pair(Prefix{masked(prefix.address, word->prefix_len), word->prefix_len}, *word);
     }
     return std::nullopt;
 }
 
-std::vector<Prefix> BanBook::inside(const Prefix& prefix) const {
+std::vector<Prefix> BanBook::all_inside(const Prefix& prefix) {
+    if (prefix.length == whole_address)
+        return {};
+    if (!listed_) {
+        listed_.emplace();
+        for (const sluice_lpm_key& key : maps_.bans.keys())
+            listed_->insert(to_prefix(key));
+    }
     std::vector<Prefix> found;
-    for (auto at = bans_.upper_bound(prefix); at != bans_.end() && prefix.contains(at->first); ++at)
-        if (at->second.until_ns > now_ns_)
-            found.push_back(at->first);
+    for (auto at = listed_->upper_bound(prefix); at != listed_->end() && prefix.contains(*at); ++at)
+        found.push_back(*at);
+    return found;
+}
+
+std::vector<Prefix> BanBook::inside(const Prefix& prefix) {
+    std::vector<Prefix> found = all_inside(prefix);
+    std::erase_if(found, [&](const Prefix& inner) {
+        const auto word = find(inner);
+        return !word || word->until_ns <= now_ns_;
+    });
     return found;
 }
 

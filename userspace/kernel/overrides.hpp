@@ -10,8 +10,8 @@
 #include "kernel/projection.hpp"
 
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,7 +53,8 @@ struct OverrideChanges {
 // a ban by hand holds in it.
 [[nodiscard]] bool spares(const SourcePlace& place);
 
-// All bans, read once, so that thousands can be entered at a time. Keeps true that a ban inside
+// The bans, for one command that may enter thousands. All of them are listed only when a prefix
+// wider than an address is asked for, and then once. Keeps true that a ban inside
 // another one ends later than that: the kernel looks at the longest alone, and a short one that
 // has ended would open a hole in the long one.
 class BanBook {
@@ -68,17 +69,20 @@ public:
     // The ban in force of the narrowest prefix that contains this one, and is wider.
     [[nodiscard]] std::optional<std::pair<Prefix, sluice_override>> around(const Prefix& prefix) const;
     // Bans in force of narrower prefixes.
-    [[nodiscard]] std::vector<Prefix> inside(const Prefix& prefix) const;
+    [[nodiscard]] std::vector<Prefix> inside(const Prefix& prefix);
 
     [[nodiscard]] const OverrideChanges& changes() const { return changes_; }
 
 private:
+    [[nodiscard]] std::optional<sluice_override> find(const Prefix& prefix) const;
+    [[nodiscard]] std::vector<Prefix> all_inside(const Prefix& prefix);
+    void erase(const Prefix& prefix);
     [[nodiscard]] std::vector<Prefix> absorb(const BanWish& wish);
 
     KernelMaps& maps_;
     const LivePolicy& live_;
     std::uint64_t now_ns_;
-    std::map<Prefix, sluice_override> bans_; // ended ones too, until something erases them
+    std::optional<std::set<Prefix>> listed_; // ended ones too, until something erases them
     OverrideChanges changes_;
 };
 

@@ -84,8 +84,8 @@ TEST_F(Reload, leaves_mode_and_words_alone) {
 }
 
 // Two images that disagree about everything but the exemption of one address, which stands under
-// another class id, at another port's service id and among 100,000 ranges.
-std::vector<PolicyImage> images() {
+// another class id, at another port's service id and among many ranges.
+std::vector<PolicyImage> images(std::uint32_t friends_count) {
     std::vector<PolicyImage> result;
     for (const std::uint32_t which : {0U, 1U}) {
         PolicyImage image = plain_policy(1, 3600 * second / tick);
@@ -95,7 +95,7 @@ std::vector<PolicyImage> images() {
         image.names.classes[friends] = "friends";
         for (std::uint32_t service = 0; service < SLUICE_MAX_SERVICES; service++)
             image.policies[sluice_policy_index(0, friends, service)].action = SLUICE_ACTION_EXEMPT;
-        for (std::uint32_t i = 0; i < 100'000; i++) {
+        for (std::uint32_t i = 0; i < friends_count; i++) {
             RangeEntry range;
             range.key.prefix_len = range.value.prefix_len = 128;
             range.key.addr[2] = __builtin_bswap32(0xffff);
@@ -108,9 +108,14 @@ std::vector<PolicyImage> images() {
     return result;
 }
 
-TEST_F(Reload, shows_packets_the_old_policy_or_the_new_one_and_nothing_between) {
+class ReloadUnderTraffic : public testing::TestWithParam<std::uint32_t> {
+protected:
+    void SetUp() override { SLUICE_NEEDS_BPF(); }
+};
+
+TEST_P(ReloadUnderTraffic, shows_packets_the_old_policy_or_the_new_one_and_nothing_between) {
     DataPlane plane;
-    const std::vector<PolicyImage> both = images();
+    const std::vector<PolicyImage> both = images(GetParam());
     plane.load(both[0]);
     plane.set_mode(Mode::xdp);
     std::atomic<bool> done = false;
@@ -134,6 +139,10 @@ TEST_F(Reload, shows_packets_the_old_policy_or_the_new_one_and_nothing_between) 
     RecordProperty("reloads", std::to_string(reloads));
     RecordProperty("packets", std::to_string(sent.load()));
 }
+
+// Many ranges: each reload takes long. Few: there are many reloads.
+INSTANTIATE_TEST_SUITE_P(Ranges, ReloadUnderTraffic, testing::Values(10U, 100'000U),
+                         [](const auto& row) { return std::to_string(row.param); });
 
 } // namespace
 } // namespace sluice::test

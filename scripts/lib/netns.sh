@@ -18,6 +18,16 @@ in_ns() {
     nsenter --net="/run/netns/$(netns_name "$name")" "$@"
 }
 
+# spawn_in NAME COMMAND…: the same in the background; SPAWNED is its process. A function followed
+# by & would be a shell of its own, and a signal would reach that instead of the command.
+spawn_in() {
+    local name=$1
+    shift
+    nsenter --net="/run/netns/$(netns_name "$name")" "$@" </dev/null &
+    # shellcheck disable=SC2034 # read by callers
+    SPAWNED=$!
+}
+
 netns_add() {
     local ns
     ns=$(netns_name "$1")

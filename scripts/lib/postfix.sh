@@ -111,12 +111,11 @@ postfix_start() {
     POSTFIX_LOG=$POSTFIX_STATE/mail.log
     mkdir -p "$POSTFIX_STATE"
     postfix_write_config
-    in_ns mx env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin MAIL_CONFIG="$POSTFIX_STATE/etc" \
+    spawn_in mx env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin MAIL_CONFIG="$POSTFIX_STATE/etc" \
         LD_LIBRARY_PATH="$(postfix_library_path)" \
         "$POSTFIX_DIR/root/usr/lib/postfix/sbin/master" -c "$POSTFIX_STATE/etc" -d \
-        >"$RUN_DIR/master.out" 2>&1 </dev/null &
-    POSTFIX_PID=$!
-    at_exit "stop_process $POSTFIX_PID"
+        >"$RUN_DIR/master.out" 2>&1
+    at_exit "stop_process $SPAWNED"
     if ! wait_until 10 postfix_answers; then
         cat "$RUN_DIR/master.out" "$POSTFIX_LOG" >&2 || true
         fail "Postfix did not start"

@@ -22,7 +22,6 @@ sluice_prepare() {
     fi
     at_exit sluice_forget
     python3 "$LIB_DIR/notify_listen.py" "$RUN_DIR/notify" "$NOTIFY_LOG" &
-    # shellcheck disable=SC2064 # the number of now
     at_exit "stop_process $!"
     wait_until 5 test -S "$RUN_DIR/notify"
 }
@@ -44,9 +43,9 @@ notified() { [ "$(grep -c "^$1\$" "$NOTIFY_LOG" 2>/dev/null)" -ge "${2:-1}" ]; }
 # sluice_start [ARGUMENT…]: the controller, ready when this returns.
 sluice_start() {
     : >"$NOTIFY_LOG"
-    in_ns mx env NOTIFY_SOCKET="$RUN_DIR/notify" \
-        "$SLUICE" --config "$CONFIG" --pin-dir "$PIN_DIR" run "$@" >>"$SLUICE_LOG" 2>&1 </dev/null &
-    SLUICE_PID=$!
+    spawn_in mx env NOTIFY_SOCKET="$RUN_DIR/notify" \
+        "$SLUICE" --config "$CONFIG" --pin-dir "$PIN_DIR" run "$@" >>"$SLUICE_LOG" 2>&1
+    SLUICE_PID=$SPAWNED
     wait_until 15 sluice_ready_or_dead || true
     if zombie_or_gone "$SLUICE_PID" || ! notified READY=1; then
         cat "$SLUICE_LOG" >&2
@@ -86,11 +85,11 @@ kernel_log_records() {
     dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null | grep -E '^[0-9]+,[0-9]+,' || true
 }
 
-# nft_has ADDRESS: is this address (or its prefix) an element of a set in the table?
+# nft_has ADDRESS: is this address (of a prefix: its first one) an element that gets dropped? What
+# was merely logged already is no answer.
 nft_has() {
     in_ns mx nft -j list table inet sluice 2>/dev/null |
-        jq -e --arg address "$1" '[.nftables[].set? // empty | .elem? // [] | .[] |
-            (.elem?.val? // .elem? // .) | if type == "object" then (.prefix?.addr // .concat?[0] // "") else . end] |
+        jq -e --arg address "$1" '[.nftables[] | (.set?, .map?) // empty |
+            select(.name | startswith("logged") | not) | .elem // [] | .. | strings] |
             index($address) != null' >/dev/null
 }
-nft_has_not() { ! nft_has "$1"; }

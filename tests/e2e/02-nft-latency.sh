@@ -10,21 +10,21 @@ sluice_start
 watch_nft
 
 connect bot --count 1000 --parallel 200 --attempts >"$RUN_DIR/bot.json"
-expect "an element for the source" wait_until 5 grep -q ' 192\.0\.2\.66 ' "$RUN_DIR/nft-watch"
+expect "an element for the source" wait_until 5 grep -q ' 192\.0\.2\.66 limited_' "$RUN_DIR/nft-watch"
 in_all=$(jq .accepted "$RUN_DIR/bot.json")
 expect_equal "Postfix counts like the client" "$in_all" "$(reached 192.0.2.66 25)"
 expect_equal "nftables counts the rest" $((1000 - in_all)) "$(stat_of .counters.dropped_nft)"
 printf 'measured: %s of 1000 got in, limit 10\n' "$in_all"
 [ "$in_all" -ge 10 ] || fail "fewer than the limit got in: $in_all"
 
-live=$(awk '$2 == "192.0.2.66" { print $1; exit }' "$RUN_DIR/nft-watch")
+live=$(awk '$2 == "192.0.2.66" && $3 ~ /^limited_/ { print $1; exit }' "$RUN_DIR/nft-watch")
 expect_equal "connections let in after the element was live" 0 \
     "$(jq --argjson live "$live" '[.attempts[] | select(.outcome == "accepted" and .before > $live)] | length' "$RUN_DIR/bot.json")"
 sent=$(jq --argjson live "$live" '[.attempts[] | select(.before <= $live)] | length' "$RUN_DIR/bot.json")
 [ "$in_all" -le $((sent > 10 ? sent : 10)) ] || fail "$in_all got in, but only $sent were sent by then"
 
 connect crowd --from 100.64.1.1-100.64.1.200 --each 11 --parallel 50 --attempts >"$RUN_DIR/crowd.json"
-all_live() { [ "$(grep -oE ' 100\.64\.1\.[0-9]+ ' "$RUN_DIR/nft-watch" | sort -u | wc -l)" -eq 200 ]; }
+all_live() { [ "$(grep -oE ' 100\.64\.1\.[0-9]+ limited_' "$RUN_DIR/nft-watch" | sort -u | wc -l)" -eq 200 ]; }
 expect "an element for each of 200 sources" wait_until 5 all_live
 python3 - "$RUN_DIR/crowd.json" "$RUN_DIR/nft-watch" <<'PYTHON'
 import json, sys
@@ -34,7 +34,7 @@ for attempt in json.load(open(sys.argv[1]))["attempts"]:
 live = {}
 for line in open(sys.argv[2]):
     fields = line.split()
-    if len(fields) == 3:
+    if len(fields) == 3 and fields[2].startswith("limited_"):
         live.setdefault(fields[1], float(fields[0]))
 times = sorted((live[s] - t) * 1000 for s, t in crossing.items())
 at = lambda share: times[min(len(times) - 1, int(share * len(times)))]

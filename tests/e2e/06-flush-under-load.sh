@@ -13,8 +13,8 @@ cat >>"$CONFIG" <<-TOML
 	TOML
 sluice_start
 
-in_ns mx bash -c 'while :; do nft flush ruleset; done' &
-flusher=$!
+spawn_in mx bash -c 'while :; do nft flush ruleset; done'
+flusher=$SPAWNED
 at_exit "stop_process $flusher"
 expect_equal "accepted of 1000 while rules are flushed" 10 "$(accepted bot --count 1000 --parallel 100)"
 stop_process "$flusher"

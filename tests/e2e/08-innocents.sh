@@ -14,8 +14,8 @@ for mode in nft xdp; do
     before=$(reached 192.0.2.66)
 
     # The bot goes on all the time.
-    in_ns bot python3 "$E2E_DIR/tools/connect.py" --to "$MX4" --count 2000 --parallel 200 >"$RUN_DIR/bot" &
-    bot=$!
+    spawn_in bot python3 "$E2E_DIR/tools/connect.py" --to "$MX4" --count 2000 --parallel 200 >"$RUN_DIR/bot"
+    bot=$SPAWNED
     expect_equal "$mode: exempt, one address, 500 connections" 500 "$(accepted infra --count 500 --parallel 50)"
     expect_equal "$mode: 25 customers, 20 connections each" 500 \
         "$(accepted customer --from 198.51.100.50-198.51.100.74 --count 500 --parallel 50)"

@@ -20,7 +20,7 @@ for mode in xdp nft; do
     if [ "$mode" = xdp ]; then
         expect_equal "xdp: 100 connections from 100 addresses" 10 "$n"
     else
-        expect_between "nft: 100 connections from 100 addresses" 10 60 "$n"
+        expect_between "nft: 100 connections from 100 addresses" 10 99 "$n"
         expect "nft: the /64 is an element" wait_until 5 nft_has 2001:db8:0:bad::
     fi
     expect_equal "$mode: Postfix counts like the client" "$n" "$(reached '2001:db8:0:bad:[^]]*')"

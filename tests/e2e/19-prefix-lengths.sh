@@ -20,7 +20,7 @@ for mode in xdp nft; do
     if [ "$mode" = xdp ]; then
         expect_equal "xdp: 40 addresses of one /24" 10 "$n"
     else
-        expect_between "nft: 40 addresses of one /24" 10 35 "$n"
+        expect_between "nft: 40 addresses of one /24" 10 39 "$n"
         expect "nft: the /24 is an element" wait_until 5 nft_has 100.64.1.0
     fi
     expect_equal "$mode: the source's name" "100.64.1.0/24" "$(stat_of '.sources_over[].source')"

@@ -100,8 +100,8 @@ raw_syn() {
 start_release() {
     local client=$1
     shift
-    in_ns "$client" python3 "$E2E_DIR/tools/release.py" --to "$MX4" "$@" >"$RUN_DIR/release" 2>&1 &
-    RELEASE_PID=$!
+    spawn_in "$client" python3 "$E2E_DIR/tools/release.py" --to "$MX4" "$@" >"$RUN_DIR/release" 2>&1
+    RELEASE_PID=$SPAWNED
     wait_until 20 grep -q quiet "$RUN_DIR/release" || fail "the bursts did not end"
 }
 finish_release() {
@@ -113,9 +113,8 @@ finish_release() {
 }
 
 watch_nft() {
-    in_ns mx python3 "$E2E_DIR/tools/nft_watch.py" >"$RUN_DIR/nft-watch" &
-    # shellcheck disable=SC2064 # the number of now
-    at_exit "stop_process $!"
+    spawn_in mx python3 "$E2E_DIR/tools/nft_watch.py" >"$RUN_DIR/nft-watch"
+    at_exit "stop_process $SPAWNED"
     wait_until 5 grep -q listening "$RUN_DIR/nft-watch"
 }
 

@@ -110,9 +110,11 @@ SLUICE_SIZE(sluice_control, 40);
 /*
  * Mode word: bits 0-1 the mode until the deadline, bits 2-3 the mode after it,
  * bits 8-63 the deadline in CLOCK_BOOTTIME milliseconds, 0 for "no deadline".
- * In wanted_word alone: SLUICE_MODE_BY_OPERATOR, a command set it (else the configuration did).
+ * In wanted_word alone: SLUICE_MODE_BY_OPERATOR, a command set it (else the configuration did);
+ * SLUICE_MODE_BACK_TO_CONFIG, after its deadline the configuration holds again.
  */
 #define SLUICE_MODE_BY_OPERATOR 16
+#define SLUICE_MODE_BACK_TO_CONFIG 32
 
 static inline __u64 sluice_mode_word(__u32 mode, __u32 afterwards, __u64 deadline_ms)
 {

@@ -17,13 +17,12 @@ Config load_config_or_defaults(const std::string& path) {
     return load_config(path);
 }
 
-PolicyImage switch_policy(KernelMaps& maps, const Config& config) {
+PolicyImage plan_policy(const KernelMaps& maps, const Config& config) {
     PolicyImage image = compile_policy(config, read_names(maps));
     if (image.largest_limit > maps.sources.log_capacity())
         throw Refusal("the table was made for limits up to " + std::to_string(maps.sources.log_capacity()) +
                       ", the configuration asks for " + std::to_string(image.largest_limit) +
                       "; run `sluice detach` and start again (counts begin anew)");
-    load_policy(maps, image);
     return image;
 }
 
@@ -36,7 +35,8 @@ Loaded load_with_policy(const std::string& pin_dir, const Config& config) {
                                  .pin_dir = pin_dir}),
                   {}};
     write_identity(loaded.program.maps());
-    loaded.image = switch_policy(loaded.program.maps(), config);
+    loaded.image = plan_policy(loaded.program.maps(), config);
+    load_policy(loaded.program.maps(), loaded.image);
     return loaded;
 }
 

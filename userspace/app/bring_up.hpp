@@ -24,8 +24,9 @@ struct Loaded {
 };
 [[nodiscard]] Loaded load_with_policy(const std::string& pin_dir, const Config& config);
 
-// Compiles under the ids that the kernel uses now and switches over.
-[[nodiscard]] PolicyImage switch_policy(KernelMaps& maps, const Config& config);
+// Compiles under the ids that the kernel uses now, and refuses what these maps cannot hold.
+// Nothing is changed; load_policy() switches over.
+[[nodiscard]] PolicyImage plan_policy(const KernelMaps& maps, const Config& config);
 
 // Puts the program on every device; what is attached already gets the new program. On an
 // exception, what this call attached is detached again.

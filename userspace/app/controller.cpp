@@ -26,6 +26,14 @@ constexpr std::uint64_t house_every_ns = 10 * second_ns;
 constexpr std::uint64_t sweep_every_ns = 60 * second_ns;
 constexpr std::uint64_t retry_ns = second_ns;
 
+// Those of the configuration, and those that a command attached: they get the new program too.
+std::vector<Device> devices_to_attach(const Config& config, const std::string& pin_dir) {
+    std::vector<std::string> wanted = config.interfaces;
+    for (const std::string& name : attached_names(pin_dir))
+        wanted.push_back(name);
+    return resolve_interfaces(wanted);
+}
+
 void write_pid(KernelMaps& maps, std::uint32_t pid) {
     sluice_control control = maps.control.at(0);
     control.controller_pid = pid;
@@ -62,8 +70,8 @@ void Controller::start() {
         if (pid != static_cast<std::uint32_t>(::getpid()) && is_running(pid))
             throw Refusal("a controller is running already (pid " + std::to_string(pid) + ")");
     }
-    const std::vector<Device> devices = resolve_interfaces(config_.interfaces);
-    if (devices.empty() && attached_names(options_.pin_dir).empty())
+    const std::vector<Device> devices = devices_to_attach(config_, options_.pin_dir);
+    if (devices.empty())
         throw Refusal("no interface to attach: write interfaces = [\"eth0\"] (or \"auto\") into " + options_.config);
     loaded_.emplace(load_with_policy(options_.pin_dir, config_));
     KernelMaps& maps = loaded_->program.maps();
@@ -80,13 +88,24 @@ void Controller::start() {
 
     restore_mode(maps, config_.mode, boottime_ns());
     mode_ = read_mode(maps, boottime_ns());
-    nft_->install(attached_names(options_.pin_dir), carve());
+    install();
     events_lost_ = read_counters(maps).n[SLUICE_EVENTS_LOST];
     follow_bans();
     sweep();
+    quiet_ = false;
     write_pid(maps, static_cast<std::uint32_t>(::getpid()));
-    spdlog::info("sluice {} started: {}; mode {}{}", SLUICE_VERSION, describe(attached), to_string(mode_.mode),
-                 mode_.by_operator ? " (set by command)" : "");
+    spdlog::info("sluice {} started: {}; mode {}{}; {} sources over and {} bans carried over", SLUICE_VERSION,
+                 describe(attached), to_string(mode_.mode), mode_.by_operator ? " (set by command)" : "",
+                 watched_.all().size(), bans_.size());
+}
+
+void Controller::install() {
+    say_left_out(nft_->install(attached_names(options_.pin_dir), carve()));
+}
+
+void Controller::say_left_out(std::size_t elements) const {
+    if (elements != 0)
+        spdlog::warn("{} sources found no room in nftables ([table] sources is what its maps are made for)", elements);
 }
 
 void Controller::stop() {
@@ -171,11 +190,13 @@ void Controller::reload() {
     notify_reloading();
     try {
         Config fresh = load_config(options_.config);
-        const std::vector<Device> devices = resolve_interfaces(fresh.interfaces);
         const WriterLock lock(options_.pin_dir);
+        const std::vector<Device> devices = devices_to_attach(fresh, options_.pin_dir);
         KernelMaps& maps = loaded_->program.maps();
+        PolicyImage image = plan_policy(maps, fresh);
         attach_all(options_.pin_dir, loaded_->program.fd(), devices, fresh.xdp);
-        loaded_->image = switch_policy(maps, fresh);
+        load_policy(maps, image);
+        loaded_->image = std::move(image);
         config_ = std::move(fresh);
         names_ = read_names(maps);
         follow_allows();
@@ -184,7 +205,7 @@ void Controller::reload() {
         if (!was_operators)
             follow_configuration(maps, config_.mode);
         mode_ = read_mode(maps, boottime_ns());
-        nft_->install(attached_names(options_.pin_dir), carve());
+        install();
         spdlog::info("reloaded {}: {} classes, {} ranges; mode {}{}", options_.config, config_.classes.size(),
                      loaded_->image.ranges.size(), to_string(mode_.mode), was_operators ? " (set by command)" : "");
         sweep();

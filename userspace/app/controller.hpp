@@ -38,6 +38,8 @@ private:
     void stop();
     void tick(const EventLoop::Woken& woken);
 
+    void install();
+    void say_left_out(std::size_t elements) const;
     void reload();
     void on_events();
     void on_nft_events();
@@ -84,6 +86,7 @@ private:
     std::uint64_t next_mend_ns_ = 0;    // somebody touched the table: look at it then; 0: nobody did
     std::uint64_t next_watchdog_ns_ = 0;
     std::uint64_t next_ban_end_ns_ = 0; // 0: nobody is banned
+    bool quiet_ = true; // at start: what is carried over is no change of state
     bool stopping_ = false;
 };
 

@@ -86,7 +86,8 @@ void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftC
         return;
     }
     watched_.put(key, {verdict.until_ns, entry->since_ns, 0, 0, verdict.class_id, enforce}, now_ns);
-    log_limited(key, verdict, *entry);
+    if (!quiet_)
+        log_limited(key, verdict, *entry);
 }
 
 void Controller::on_events() {
@@ -175,7 +176,7 @@ void Controller::commit(NftChanges& changes) {
         }
     }
     if (!changes.empty())
-        nft_->apply(changes);
+        say_left_out(nft_->apply(changes));
 }
 
 } // namespace sluice

@@ -49,7 +49,7 @@ void Controller::follow_bans() {
     std::map<Prefix, sluice_override> now = read_overrides(loaded_->program.maps().bans, now_ns);
     for (const auto& [prefix, ban] : now) {
         const auto old = bans_.find(prefix);
-        if (old == bans_.end() || old->second.until_ns != ban.until_ns)
+        if (!quiet_ && (old == bans_.end() || old->second.until_ns != ban.until_ns))
             spdlog::info("banned: {} until {} by {}: {}{}", to_string(prefix), wall_time(ban.until_ns), ban.who,
                          ban.reason, mode_.mode == Mode::observe ? " (mode observe: nothing is dropped)" : "");
     }
@@ -104,7 +104,7 @@ void Controller::mend_table() {
                      state.present ? "was changed by somebody (" + state.damage + ")" : "is gone");
         if (!state.present)
             close_ledger(maps);
-        nft_->install(attached_names(options_.pin_dir), carve());
+        install();
         state = nft_->read();
     }
     next_mend_ns_ = 0;
@@ -121,7 +121,7 @@ void Controller::mend_table() {
         exempt_ = std::move(ranges);
     }
     if (!changes.empty())
-        nft_->apply(changes);
+        say_left_out(nft_->apply(changes));
 }
 
 void Controller::find_missing(const NftState& state, NftChanges& changes, std::uint64_t now_ns) {

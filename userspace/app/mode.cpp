@@ -70,13 +70,10 @@ int switch_mode(const GlobalOptions& global, const ModeOptions& options) {
     const WriterLock lock(global.pin_dir);
     KernelMaps maps = open_state(global.pin_dir);
     const std::uint64_t now_ns = boottime_ns();
-    const ModeState before = read_mode(maps, now_ns);
-    if (!wanted) {
+    if (!wanted)
         follow_configuration(maps, load_config_or_defaults(global.config).mode);
-    } else {
-        const Mode lasting = before.deadline_ns ? before.afterwards : before.mode;
-        choose_mode(maps, *wanted, lasting, deadline(options, now_ns));
-    }
+    else
+        choose_mode(maps, *wanted, deadline(options, now_ns), now_ns);
     const std::uint32_t pid = maps.control.at(0).controller_pid;
     try {
         Enforcement(maps).follow_mode(attached_names(global.pin_dir));

@@ -89,7 +89,7 @@ void wait_for_controller(const KernelMaps& maps, const std::string& pin_dir, std
 int reload(const GlobalOptions& global) {
     const Config config = load_config_or_defaults(global.config);
     KernelMaps maps = open_state(global.pin_dir);
-    (void)compile_policy(config, read_names(maps));
+    (void)plan_policy(maps, config);
     (void)resolve_interfaces(config.interfaces);
     const PolicyTexts before = read_policies(maps);
     const std::uint32_t ranges = LivePolicy(maps).range_capacity();
@@ -98,7 +98,7 @@ int reload(const GlobalOptions& global) {
         wait_for_controller(maps, global.pin_dir, control.controller_pid, control.generation);
     } else {
         const WriterLock lock(global.pin_dir);
-        (void)switch_policy(maps, config);
+        load_policy(maps, plan_policy(maps, config));
         if (!read_mode(maps, boottime_ns()).by_operator && control.mode_word == control.wanted_word)
             follow_configuration(maps, config.mode);
         Enforcement nft(maps);

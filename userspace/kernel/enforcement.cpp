@@ -8,12 +8,13 @@
 
 namespace sluice {
 
-void Enforcement::install(const std::vector<std::string>& interfaces, const Carve& carve) {
+std::size_t Enforcement::install(const std::vector<std::string>& interfaces, const Carve& carve) {
     take_counters();
     design_ = read_design(maps_, interfaces);
     const NftContent content = read_content(maps_, design_, boottime_ns(), carve);
-    table_.install(design_, content, boottime_ns());
+    const std::size_t left_out = table_.install(design_, content, boottime_ns());
     close_ledger(maps_);
+    return left_out;
 }
 
 void Enforcement::follow_mode(const std::vector<std::string>& interfaces) {
@@ -22,17 +23,17 @@ void Enforcement::follow_mode(const std::vector<std::string>& interfaces) {
     const bool wanted = sluice_mode_at(maps_.control.at(0).mode_word, now_ns) != SLUICE_MODE_OBSERVE;
     if (!table_.present()) {
         if (wanted)
-            install(interfaces, kernel_carve(maps_, now_ns));
+            (void)install(interfaces, kernel_carve(maps_, now_ns));
         return;
     }
     design_ = read_design(maps_, interfaces);
     NftChanges changes;
     changes.gate = gate;
-    table_.apply(design_, changes, boottime_ns());
+    (void)table_.apply(design_, changes, boottime_ns());
 }
 
-void Enforcement::apply(const NftChanges& changes) {
-    table_.apply(design_, changes, boottime_ns());
+std::size_t Enforcement::apply(const NftChanges& changes) {
+    return table_.apply(design_, changes, boottime_ns());
 }
 
 NftState Enforcement::read() {

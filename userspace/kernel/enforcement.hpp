@@ -20,15 +20,16 @@ public:
     // `maps` must outlive this.
     explicit Enforcement(KernelMaps& maps) : maps_(maps), table_(socket_) {}
 
-    // The whole table from kernel state, in one transaction; what it was before does not matter.
-    void install(const std::vector<std::string>& interfaces, const Carve& carve);
+    // The whole table from kernel state; what it was before does not matter. Here and in apply():
+    // how many elements found no room in their map.
+    std::size_t install(const std::vector<std::string>& interfaces, const Carve& carve);
 
     // For commands: makes the gate follow the mode word. Where the mode asks for a table and there is
     // none (no controller), the table is made.
     void follow_mode(const std::vector<std::string>& interfaces);
 
     // Changes to a table that install() of this object made.
-    void apply(const NftChanges& changes);
+    std::size_t apply(const NftChanges& changes);
 
     // What the kernel holds; `design` as of the last install().
     [[nodiscard]] NftState read();

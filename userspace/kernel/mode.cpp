@@ -19,27 +19,40 @@ void write(KernelMaps& maps, std::uint64_t in_force, std::uint64_t wanted) {
 }
 
 std::uint64_t plain(std::uint64_t word) {
-    return word & ~static_cast<std::uint64_t>(SLUICE_MODE_BY_OPERATOR);
+    return word & ~static_cast<std::uint64_t>(SLUICE_MODE_BY_OPERATOR | SLUICE_MODE_BACK_TO_CONFIG);
+}
+
+// Whether a command's choice holds, or what it left behind at its deadline.
+bool by_operator(std::uint64_t wanted, std::uint64_t now_ns) {
+    const std::uint64_t deadline_ns = (wanted >> 8) * ns_per_ms;
+    const bool ended = deadline_ns != 0 && deadline_ns <= now_ns;
+    return (wanted & SLUICE_MODE_BY_OPERATOR) != 0 && !(ended && (wanted & SLUICE_MODE_BACK_TO_CONFIG) != 0);
 }
 
 } // namespace
 
 ModeState read_mode(const KernelMaps& maps, std::uint64_t now_ns) {
     const sluice_control control = maps.control.at(0);
+    const std::uint64_t deadline_ns = (control.mode_word >> 8) * ns_per_ms;
     ModeState state;
     state.mode = static_cast<Mode>(sluice_mode_at(control.mode_word, now_ns));
     state.afterwards = static_cast<Mode>((control.mode_word >> 2) & 3);
-    state.by_operator = (control.wanted_word & SLUICE_MODE_BY_OPERATOR) != 0;
-    const std::uint64_t deadline_ns = (control.mode_word >> 8) * ns_per_ms;
     if (deadline_ns > now_ns)
         state.deadline_ns = deadline_ns;
+    state.by_operator = by_operator(control.wanted_word, now_ns);
     return state;
 }
 
-void choose_mode(KernelMaps& maps, Mode mode, Mode afterwards, std::optional<std::uint64_t> deadline_ns) {
+void choose_mode(KernelMaps& maps, Mode mode, std::optional<std::uint64_t> deadline_ns, std::uint64_t now_ns) {
+    const ModeState before = read_mode(maps, now_ns);
+    const std::uint64_t old = maps.control.at(0).wanted_word;
+    const Mode lasting = before.deadline_ns ? before.afterwards : before.mode;
     const std::uint64_t deadline_ms = deadline_ns ? (*deadline_ns + ns_per_ms - 1) / ns_per_ms : 0;
-    const std::uint64_t word = sluice_mode_word(number(mode), number(afterwards), deadline_ms);
-    write(maps, word, word | SLUICE_MODE_BY_OPERATOR);
+    const std::uint64_t word = sluice_mode_word(number(mode), number(lasting), deadline_ms);
+    // what comes back afterwards is the configuration's, unless a command had set that as well
+    const bool was_configured = !before.by_operator || (old & SLUICE_MODE_BACK_TO_CONFIG) != 0;
+    const std::uint64_t back = deadline_ns && was_configured ? SLUICE_MODE_BACK_TO_CONFIG : 0;
+    write(maps, word, word | SLUICE_MODE_BY_OPERATOR | back);
 }
 
 void follow_configuration(KernelMaps& maps, Mode configured) {
@@ -49,13 +62,10 @@ void follow_configuration(KernelMaps& maps, Mode configured) {
 
 void restore_mode(KernelMaps& maps, Mode configured, std::uint64_t now_ns) {
     const std::uint64_t wanted = maps.control.at(0).wanted_word;
-    const std::uint64_t deadline_ns = (wanted >> 8) * ns_per_ms;
-    const bool ended = deadline_ns != 0 && deadline_ns <= now_ns;
-    // a choice for a time leaves behind what was configured, and that may have changed since
-    if ((wanted & SLUICE_MODE_BY_OPERATOR) == 0 || (ended && ((wanted >> 2) & 3) != number(Mode::observe)))
-        follow_configuration(maps, configured);
-    else
+    if (by_operator(wanted, now_ns))
         write(maps, plain(wanted), wanted);
+    else
+        follow_configuration(maps, configured);
 }
 
 void suspend_mode(KernelMaps& maps) {

@@ -21,8 +21,8 @@ struct ModeState {
 [[nodiscard]] ModeState read_mode(const KernelMaps& maps, std::uint64_t now_ns);
 
 // A command's choice: in force at once, remembered over a stop. With a deadline the program itself
-// goes over to `afterwards` then.
-void choose_mode(KernelMaps& maps, Mode mode, Mode afterwards, std::optional<std::uint64_t> deadline_ns);
+// goes back then to what lasted before, whoever is alive.
+void choose_mode(KernelMaps& maps, Mode mode, std::optional<std::uint64_t> deadline_ns, std::uint64_t now_ns);
 
 // Forgets a command's choice; `configured` is in force at once.
 void follow_configuration(KernelMaps& maps, Mode configured);

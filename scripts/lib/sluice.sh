@@ -75,9 +75,14 @@ kernel_log_from_namespaces() {
 # kernel_log_mark: prints the number of the latest kernel message.
 kernel_log_mark() { kernel_log_records | tail -n 1 | cut -d, -f2; }
 
-# kernel_log_since MARK: messages after it, without their headers.
+# kernel_log_since MARK: what nftables in our `mx` logged after it. The kernel has one log for all
+# namespaces; the hardware address that a packet was sent to tells ours from those of other runs.
 kernel_log_since() {
-    kernel_log_records | awk -F'[,;]' -v mark="$1" '$2 > mark + 0 { sub(/^[^;]*;/, ""); print }'
+    local mac
+    mac=$(ip -n "$(netns_name mx)" -j link show dev eth0 | jq -r '.[0].address')
+    kernel_log_records |
+        awk -F'[,;]' -v mark="$1" '$2 > mark + 0 { sub(/^[^;]*;/, ""); print }' |
+        grep -F "MAC=$mac:" || true
 }
 
 # One record per line; reading without blocking ends in EAGAIN at the latest one.

@@ -163,10 +163,10 @@ ExemptIndex::ExemptIndex(const PolicyImage& image, std::vector<Prefix> allows)
 
 std::vector<AddressInterval> ExemptIndex::exempt_intervals() const {
     Sweep sweep;
-    const bool rest = classes_[0].action == Action::exempt;
     const std::vector<Prefix>& ranges = ranges_.prefixes();
     const std::vector<Prefix>& allows = allows_.prefixes();
-    sweep.open({Address{}, 0}, rest);
+    // The class "default" is nobody's range: exempt or not, a ban by hand holds there (DESIGN 4).
+    sweep.open({Address{}, 0}, false);
     std::size_t allow = 0;
     for (std::size_t range = 0; range < ranges.size(); ++range) {
         // An allow of the same length as a range comes behind it and so is the inner one.

@@ -93,7 +93,7 @@ enum sluice_counter {
 struct sluice_counters {
 	__u64 n[SLUICE_COUNTERS];
 };
-SLUICE_SIZE(sluice_counters, 8 * SLUICE_COUNTERS);
+SLUICE_SIZE(sluice_counters, sizeof(__u64) * SLUICE_COUNTERS);
 
 /* Map `control`, one element. Written under the writers' lock, read by every packet. */
 struct sluice_control {
@@ -216,7 +216,7 @@ struct sluice_source {
 	__u32 times_over;	/* edges: separate times over */
 	__u64 slots[SLUICE_MAX_LIMIT];	/* as many as the rodata word log_capacity says */
 };
-SLUICE_SIZE(sluice_source, 80 + 8 * SLUICE_MAX_LIMIT);
+SLUICE_SIZE(sluice_source, 80 + sizeof(__u64) * SLUICE_MAX_LIMIT);
 #define SLUICE_SOURCE_SIZE(capacity) (80 + 8 * (capacity))
 
 /* Map `tallies`, per CPU, index class * SLUICE_MAX_SERVICES + service. */

@@ -46,7 +46,7 @@ TEST_F(OverridesTest, ABanHoldsInAnExemptDefaultClass) {
     EXPECT_NE(attempt("192.0.2.66").outcome, SLUICE_EXEMPT);
     const NftContent content =
         read_content(maps(), read_design(maps(), {}), boottime_ns(), kernel_carve(maps(), boottime_ns()));
-    EXPECT_TRUE(content.exempt.empty()) << "nft would spare what is banned";
+    EXPECT_TRUE(content.spared.exempt.empty()) << "nft would spare what is banned";
 }
 
 TEST_F(OverridesTest, TheLaterEndStays) {
@@ -148,9 +148,9 @@ TEST_F(OverridesTest, TheTableFollowsBansLiftsAndReleases) {
     NftState now = state();
     ASSERT_EQ(now.ban_ranges.size(), 1U);
     EXPECT_EQ(text_of(now.ban_ranges[0]), "203.0.113.0-203.0.113.127");
-    ASSERT_EQ(now.exempt.size(), 2U);
-    EXPECT_EQ(text_of(now.exempt[0]), "203.0.113.0-203.0.113.15");
-    EXPECT_EQ(text_of(now.exempt[1]), "2001:db8:0:1::7-2001:db8:0:1::7");
+    ASSERT_EQ(now.spared.exempt.size(), 2U);
+    EXPECT_EQ(text_of(now.spared.exempt[0]), "203.0.113.0-203.0.113.15");
+    EXPECT_EQ(text_of(now.spared.exempt[1]), "2001:db8:0:1::7-2001:db8:0:1::7");
 
     const LivePolicy live(maps());
     BanBook book(maps(), live, boottime_ns());

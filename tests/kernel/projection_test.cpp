@@ -101,18 +101,43 @@ TEST_F(ProjectionTest, BansInForceAreContentAndEndedOnesAreNot) {
 }
 
 TEST_F(ProjectionTest, ExemptAddressesInsideWhatIsDroppedAreCarvedOut) {
-    EXPECT_TRUE(content_of(maps()).exempt.empty());
+    EXPECT_TRUE(content_of(maps()).spared.exempt.empty());
     attempt("2001:db8:0:1::5", 25, 4); // a /64 with one exempt address inside
     plane_.ban("203.0.113.8/29", in(60));
     plane_.ban("10.0.0.0/24", in(60));
     plane_.allow("10.0.0.16/30", in(60));
     const NftContent content = content_of(maps());
     Strings ranges;
-    for (const NftRange& range : content.exempt)
+    for (const NftRange& range : content.spared.exempt)
         ranges.push_back(text_of(range));
     std::sort(ranges.begin(), ranges.end());
     EXPECT_EQ(ranges, (Strings{"10.0.0.16-10.0.0.19", "2001:db8:0:1::7-2001:db8:0:1::7",
                                "203.0.113.8-203.0.113.15"}));
+}
+
+// A range longer than its class's prefix is a source of its own: the wider one's limit is not its.
+TEST_F(ProjectionTest, WhatIsCountedApartInsideLimitedSourcesIsKnown) {
+    plane_.load(plane_.compile(std::string(world) + R"(
+[class.tenants]
+limit = { connections = 5, per = "60s" }
+ranges = ["2001:db8:0:1::/80", "2001:db8:0:2::8/128", "100.64.1.77/32", "100.64.2.0/23"]
+)"));
+    attempt("2001:db8:0:1:1::5", 25, 4); // the rest of the /64, of default
+    attempt("2001:db8:0:2::8", 25, 6);   // a source of its own; its /64 is not limited
+    attempt("100.64.1.1", 25, 6);
+    attempt("100.64.3.1", 25, 9); // of a range shorter than its prefix
+    const NftContent content = content_of(maps());
+    EXPECT_EQ(names_of(content),
+              (Strings{"smtp 100.64.1.0/24 customers", "smtp 100.64.3.1/32 tenants",
+                       "smtp 2001:db8:0:1::/64 default", "smtp 2001:db8:0:2::8/128 tenants"}));
+    ASSERT_EQ(content.spared.apart.size(), 2U);
+    ASSERT_EQ(content.spared.apart.at(64).size(), 1U); // the exempt address inside is part of it
+    EXPECT_EQ(text_of(content.spared.apart.at(64)[0]), "2001:db8:0:1::-2001:db8:0:1:0:ffff:ffff:ffff");
+    ASSERT_EQ(content.spared.apart.at(120).size(), 1U);
+    EXPECT_EQ(text_of(content.spared.apart.at(120)[0]), "100.64.1.77-100.64.1.77");
+    // A ban of the same prefix spares the exempt address alone.
+    EXPECT_EQ(kernel_carve(maps(), boottime_ns())({}, std::vector{prefix("2001:db8:0:1::/64")}).apart,
+              NftApart{});
 }
 
 // The kernel's walk and the configuration's index must give the same answer.
@@ -143,7 +168,10 @@ TEST_F(ProjectionTest, TheKernelCarvesAsTheConfigurationDoes) {
     const Carve carve = kernel_carve(maps(), boottime_ns());
     for (int round = 0; round < 200; round++) {
         const std::vector<Prefix> dropped{some_prefix(9), some_prefix(20), some_prefix(32)};
-        EXPECT_EQ(carve(dropped), index.exempt_within(dropped)) << "round " << round;
+        const std::vector<Prefix> sources{{masked(some_prefix(32).address, 120), 120},
+                                          {masked(some_prefix(32).address, 120), 120},
+                                          {masked(some_prefix(32).address, 116), 116}};
+        EXPECT_EQ(carve(sources, dropped), spared_within(index, sources, dropped)) << "round " << round;
     }
 }
 

@@ -117,6 +117,32 @@ TEST(NftClock, a_timeout_is_rounded_up_and_two_ticks_longer) {
     EXPECT_FALSE(clock.passed(0));
 }
 
+TEST(NftRanges, are_joined_within_their_family) {
+    const NftRange last4{address("255.255.255.0"), address("255.255.255.255")};
+    const NftRange next6{address("::1:0:0:0"), address("::1:0:0:1")}; // its bytes follow directly
+    EXPECT_EQ(joined({next6, last4}), (std::vector<NftRange>{last4, next6}));
+    const auto range = [](const char* first, const char* last) {
+        return NftRange{address(first), address(last)};
+    };
+    EXPECT_EQ(joined({range("10.0.0.5", "10.0.0.9"), range("10.0.0.0", "10.0.0.4"),
+                      range("10.0.0.2", "10.0.0.3"), range("10.0.0.11", "10.0.0.11")}),
+              (std::vector<NftRange>{range("10.0.0.0", "10.0.0.9"), range("10.0.0.11", "10.0.0.11")}));
+}
+
+TEST(NftSpared, tells_what_it_covers_and_takes_more) {
+    NftSpared there{{to_range(prefix("10.0.0.0/24"))}, {{64, {to_range(prefix("2001:db8::/80"))}}}};
+    EXPECT_TRUE(there.covers({}));
+    EXPECT_TRUE(
+        there.covers({{to_range(prefix("10.0.0.8/29"))}, {{64, {to_range(prefix("2001:db8::1/128"))}}}}));
+    EXPECT_FALSE(there.covers({{to_range(prefix("10.0.0.0/23"))}, {}}));
+    EXPECT_FALSE(there.covers({{to_range(prefix("9.255.255.255/32"))}, {}}));
+    EXPECT_FALSE(there.covers({{}, {{80, {to_range(prefix("2001:db8::1/128"))}}}})); // another length's
+    there.merge({{to_range(prefix("10.0.1.0/24"))}, {{80, {to_range(prefix("2001:db8::1/128"))}}}});
+    EXPECT_TRUE(
+        there.covers({{to_range(prefix("10.0.0.0/23"))}, {{80, {to_range(prefix("2001:db8::1/128"))}}}}));
+    EXPECT_EQ(there.exempt, std::vector{to_range(prefix("10.0.0.0/23"))});
+}
+
 TEST(NftRanges, become_disjoint_and_keep_the_latest_moment) {
     const auto range = [](const char* first, const char* last, std::uint64_t until) {
         return NftTimedRange{{address(first), address(last)}, until};

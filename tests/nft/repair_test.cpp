@@ -23,13 +23,18 @@ TEST_F(NftTest, damage_is_found) {
              Case{"insert rule inet sluice attempts accept", "rules of chain attempts"},
              Case{"flush chain inet sluice exempt; add set inet sluice exempt_ip4_a { type ipv4_addr; }",
                   "rules of chain exempt"},
+             Case{"insert rule inet sluice service_smtp ip6 saddr @apart_ip6_64_a accept",
+                  "rules of chain service_smtp"},
+             Case{"flush chain inet sluice service_submission", "rules of chain service_submission"},
              Case{"delete element inet sluice services { 587 }", "elements of map services"},
              Case{"flush set inet sluice interfaces", "elements of set interfaces"},
              Case{"delete element inet sluice enforced { ipv6 }", "elements of set enforced"},
              Case{"add table inet sluice { flags dormant; }", "table is dormant"},
              Case{"add chain inet sluice prerouting { policy drop; }", "hook of chain prerouting"},
          }) {
-        table_.install(design(), enforced(), now_ns()); // repairs the damage of the row before
+        NftContent content = enforced();
+        content.spared.apart = {{64, {to_range(prefix("2001:db8:0:1::5/128"))}}};
+        table_.install(design(), content, now_ns()); // repairs the damage of the row before
         EXPECT_EQ(table_.read(design(), now_ns()).damage, "") << row.command;
         run(std::string("nft '") + row.command + "'");
         EXPECT_EQ(table_.read(design(), now_ns()).damage, row.damage) << row.command;
@@ -44,15 +49,19 @@ TEST_F(NftTest, a_table_of_another_make_is_taken_over) {
              "chain attempts { }; chain c { type filter hook input priority 0; jump attempts; }",
              "counter dropped_default { }; counter dropped_old { }; limit log_max { rate 1/second; }",
              "set exempt_ip4_a { type ipv4_addr; }; set exempt_ip6_b { type ipv6_addr; }",
+             "set apart_ip4_24_a { type ipv4_addr; }; set apart_ip4_9_b { type ipv4_addr; flags interval; }; "
+             "chain service_smtp { ip saddr @apart_ip4_24_a accept; ip saddr @apart_ip4_9_b accept; }",
          }) {
         run(std::string("nft 'table inet sluice { ") + rules + "; }'");
         NftContent content = enforced();
-        content.exempt = {to_range(prefix("192.0.2.66/32"))};
+        content.spared.exempt = {to_range(prefix("192.0.2.66/32"))};
+        content.spared.apart = {{120, {to_range(prefix("192.0.2.67/32"))}}};
         content.bans = {{prefix("192.0.0.0/16"), "default", 0}};
         table_.install(design(), content, now_ns());
         const NftState state = table_.read(design(), now_ns());
         EXPECT_EQ(state.damage, "") << rules;
-        EXPECT_EQ(state.exempt, content.exempt) << rules;
+        EXPECT_EQ(state.spared, content.spared) << rules;
+        EXPECT_FALSE(contains(listing(), "apart_ip4_9")) << rules;
         EXPECT_FALSE(contains(listing(), "dropped_old")) << rules;
         EXPECT_FALSE(contains(listing(), "chain c ")) << rules;
         EXPECT_EQ(connect_from("192.0.2.66", 25), Fate::connected) << rules;
@@ -65,7 +74,7 @@ TEST_F(NftTest, a_new_design_replaces_the_old) {
     NftContent content = enforced();
     content.elements = {{prefix("192.0.2.66/32"), "smtp", "customers", in(60s)}};
     content.bans = {{prefix("203.0.113.9/32"), "default", 0}};
-    content.exempt = {to_range(prefix("198.51.100.7/32"))};
+    content.spared.exempt = {to_range(prefix("198.51.100.7/32"))};
     table_.install(design(), content, now_ns());
     EXPECT_EQ(connect_from("192.0.2.66", 25), Fate::dropped);
     EXPECT_GE(dropped("customers"), 1U);
@@ -76,12 +85,12 @@ TEST_F(NftTest, a_new_design_replaces_the_old) {
     other.log_max_per_second = 3;
     other.capacity = 500;
     content.elements = {{prefix("192.0.2.67/32"), "mail", "isp", in(60s)}};
-    content.exempt = {};
+    content.spared.exempt = {};
     table_.install(other, content, now_ns());
     const NftState state = table_.read(other, now_ns());
     EXPECT_EQ(state.damage, "");
     EXPECT_EQ(state.counters.dropped, (std::map<std::string, std::uint64_t>{{"default", 0}, {"isp", 0}}));
-    EXPECT_TRUE(state.exempt.empty());
+    EXPECT_TRUE(state.spared.exempt.empty());
     for (const char* gone : {"smtp", "submission", "ip4_24", "set exempt_", "customers"})
         EXPECT_FALSE(contains(listing(), gone)) << gone;
     EXPECT_EQ(connect_from("192.0.2.66", 25), Fate::connected);

@@ -20,7 +20,7 @@ TEST_F(NftTest, the_listing_explains_itself) {
     content.elements = {{prefix("192.0.2.66/32"), "smtp", "customers", in(60s)}};
     content.bans = {{prefix("198.51.0.0/16"), "default", in(1h)},
                     {prefix("2001:db8:0:1::/64"), "default", 0}};
-    content.exempt = {to_range(prefix("2001:db8:0:1::5/128"))};
+    content.spared.exempt = {to_range(prefix("2001:db8:0:1::5/128"))};
     table_.install(design(), content, now_ns());
     const std::string text = listing();
     for (const char* part :
@@ -50,8 +50,10 @@ TEST_F(NftTest, what_nft_lists_it_can_load_again) {
                         {prefix("0.0.0.0/0"), "drop", "banned_ranges", in(60s)},
                         {{Address{}, 0}, "drop", "banned_ranges", in(60s)}};
     content.bans = {{prefix("255.255.0.0/16"), "default", in(1h)}, {prefix("ffff::/16"), "default", in(1h)}};
-    content.exempt = {to_range(prefix("255.255.255.255/32")),
-                      {address("::"), address("7fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}};
+    content.spared.exempt = {to_range(prefix("255.255.255.255/32")),
+                             {address("::"), address("7fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}};
+    content.spared.apart = {{64, {{address("::"), address("::1")}, to_range(prefix("ffff::/16"))}},
+                            {104, {to_range(prefix("255.255.255.255/32")), to_range(prefix("10.1.0.0/16"))}}};
     table_.install(wide, content, now_ns());
     const NftState before = table_.read(wide, now_ns());
     EXPECT_EQ(before.damage, "");
@@ -66,7 +68,8 @@ TEST_F(NftTest, what_nft_lists_it_can_load_again) {
     const NftState after = table_.read(wide, now_ns());
     EXPECT_EQ(after.damage, "");
     EXPECT_EQ(after.elements.size(), 4U);
-    EXPECT_EQ(after.exempt, before.exempt);
+    EXPECT_EQ(after.spared, before.spared);
+    EXPECT_EQ(after.spared.apart.size(), 2U);
     EXPECT_EQ(after.ban_ranges, before.ban_ranges);
     EXPECT_TRUE(after.gate.enforced);
 }
@@ -80,7 +83,7 @@ TEST_F(NftTest, reading_gives_back_what_was_written) {
                     {prefix("10.0.0.0/8"), "default", in(1h)},
                     {prefix("10.1.0.0/16"), "default", in(2h)},
                     {prefix("fe80::/10"), "default", 0}};
-    content.exempt = {to_range(prefix("10.1.2.0/24")), to_range(prefix("10.1.3.0/24"))};
+    content.spared.exempt = {to_range(prefix("10.1.2.0/24")), to_range(prefix("10.1.3.0/24"))};
     EXPECT_EQ(table_.install(design(), content, now_ns()), 0U);
     const NftState state = table_.read(design(), now_ns());
     EXPECT_TRUE(state.complete()) << state.damage;
@@ -97,7 +100,7 @@ TEST_F(NftTest, reading_gives_back_what_was_written) {
         EXPECT_NEAR(static_cast<double>(found->until_ns), static_cast<double>(wanted.until_ns), 1e9);
     }
     // Neighbours with one moment are one range; a longer ban inside another outlives it.
-    EXPECT_EQ(state.exempt, (std::vector<NftRange>{{address("10.1.2.0"), address("10.1.3.255")}}));
+    EXPECT_EQ(state.spared.exempt, (std::vector<NftRange>{{address("10.1.2.0"), address("10.1.3.255")}}));
     EXPECT_EQ(state.ban_ranges, (std::vector<NftRange>{{address("10.0.0.0"), address("10.0.255.255")},
                                                        {address("10.1.0.0"), address("10.1.255.255")},
                                                        {address("10.2.0.0"), address("10.255.255.255")},
@@ -211,6 +214,47 @@ TEST_F(NftTest, the_switched_sets_alternate_for_any_writer) {
     EXPECT_FALSE(contains(listing(), "set exempt_"));
     EXPECT_FALSE(contains(listing(), "set banned_ranges_"));
     EXPECT_TRUE(table_.read(design(), now_ns()).complete());
+}
+
+TEST_F(NftTest, what_is_apart_has_a_set_and_a_match_only_while_there_is_any) {
+    NftContent content = enforced();
+    content.spared.apart = {{64, {to_range(prefix("2001:db8:0:1::5/128"))}},
+                            {120, {to_range(prefix("192.0.2.64/26")), to_range(prefix("10.1.2.3/32"))}}};
+    table_.install(design(), content, now_ns());
+    const std::string all = listing();
+    for (const char* part : {"ip6 saddr != @apart_ip6_64_a counter name ip6 saddr & ffff:ffff:ffff:ffff:: "
+                             "map @limited_smtp_ip6_64 "
+                             "goto refuse_ip6_64",
+                             "ip saddr != @apart_ip4_24_a counter name ip saddr & 255.255.255.0 map "
+                             "@limited_submission_ip4_24 goto "
+                             "refuse_ip4_24",
+                             "elements = { 10.1.2.3, 192.0.2.64/26 }"})
+        EXPECT_TRUE(contains(all, part)) << part << "\nnot in\n" << all;
+    EXPECT_FALSE(contains(all, "apart_ip4_32"));
+    NftState state = table_.read(design(), now_ns());
+    EXPECT_EQ(state.damage, "");
+    EXPECT_EQ(state.spared.apart,
+              (NftApart{{64, {to_range(prefix("2001:db8:0:1::5/128"))}},
+                        {120, {to_range(prefix("10.1.2.3/32")), to_range(prefix("192.0.2.64/26"))}}}));
+    EXPECT_EQ(table_.spared(design()), state.spared);
+
+    NftChanges changes;
+    changes.apart = {{64, {to_range(prefix("2001:db8:0:1::/80"))}}};
+    table_.apply(design(), changes, now_ns());
+    state = table_.read(design(), now_ns());
+    EXPECT_EQ(state.damage, "");
+    EXPECT_EQ(state.spared.apart, *changes.apart);
+    EXPECT_TRUE(contains(listing(), "@apart_ip6_64_b counter"));
+    EXPECT_FALSE(contains(listing(), "apart_ip4"));
+    EXPECT_FALSE(contains(listing(), "apart_ip6_64_a"));
+    changes = {};
+    changes.exempt = {to_range(prefix("198.51.100.7/32"))}; // the other kind leaves it alone
+    table_.apply(design(), changes, now_ns());
+    EXPECT_FALSE(table_.spared(design()).apart.empty());
+    changes.apart.emplace();
+    table_.apply(design(), changes, now_ns());
+    EXPECT_FALSE(contains(listing(), "apart"));
+    EXPECT_EQ(table_.read(design(), now_ns()).damage, "");
 }
 
 TEST_F(NftTest, a_refusal_names_the_command_and_changes_nothing) {

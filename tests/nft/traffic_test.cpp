@@ -69,12 +69,61 @@ TEST_F(NftTest, an_exempt_address_inside_a_limited_prefix_passes) {
     NftContent content = enforced();
     content.elements = {{prefix("2001:db8:0:1::/64"), "smtp", "default", in(60s)}};
     content.bans = {{prefix("192.0.0.0/16"), "default", 0}};
-    content.exempt = {to_range(prefix("2001:db8:0:1::5/128")), to_range(prefix("192.0.2.66/32"))};
+    content.spared.exempt = {to_range(prefix("2001:db8:0:1::5/128")), to_range(prefix("192.0.2.66/32"))};
     table_.install(design(), content, now_ns());
     EXPECT_EQ(connect_from("2001:db8:0:1::5", 25), Fate::connected);
     EXPECT_EQ(connect_from("2001:db8:0:1::6", 25), Fate::dropped);
     EXPECT_EQ(connect_from("192.0.2.66", 25), Fate::connected);
     EXPECT_EQ(connect_from("192.0.2.67", 25), Fate::dropped);
+}
+
+TEST_F(NftTest, a_source_of_its_own_inside_a_limited_prefix_passes_until_it_is_limited_itself) {
+    NftContent content = enforced();
+    content.elements = {{prefix("2001:db8:0:1::/64"), "smtp", "default", in(60s)},
+                        {prefix("192.0.2.0/24"), "smtp", "default", in(60s)}};
+    content.spared.apart = {{64, {to_range(prefix("2001:db8:0:1::5/128"))}},
+                            {120, {to_range(prefix("192.0.2.66/32"))}}};
+    table_.install(design(), content, now_ns());
+    EXPECT_EQ(connect_from("2001:db8:0:1::5", 25), Fate::connected);
+    EXPECT_EQ(connect_from("2001:db8:0:1::6", 25), Fate::dropped); // the neighbour
+    EXPECT_EQ(connect_from("192.0.2.66", 25), Fate::connected);
+    EXPECT_EQ(connect_from("192.0.2.67", 25), Fate::dropped);
+    EXPECT_EQ(dropped("customers"), 0U);
+    NftChanges changes;
+    changes.put = {{prefix("2001:db8:0:1::5/128"), "smtp", "customers", in(60s)},
+                   {prefix("192.0.2.66/32"), "smtp", "customers", in(60s)}};
+    table_.apply(design(), changes, now_ns());
+    EXPECT_EQ(connect_from("2001:db8:0:1::5", 25), Fate::dropped); // by its own element
+    EXPECT_EQ(connect_from("192.0.2.66", 25), Fate::dropped);
+    EXPECT_GE(dropped("customers"), 2U);
+    EXPECT_EQ(connect_from("2001:db8:0:1::5", 465), Fate::connected); // over there is not over here
+}
+
+TEST_F(NftTest, a_ban_holds_for_sources_of_their_own_inside_it) {
+    NftContent content = enforced();
+    content.bans = {{prefix("2001:db8:0:1::/64"), "default", 0}, {prefix("192.0.0.0/16"), "default", 0}};
+    content.spared.apart = {{64, {to_range(prefix("2001:db8:0:1::/64"))}},
+                            {120, {to_range(prefix("192.0.2.66/32"))}}};
+    content.spared.exempt = {to_range(prefix("2001:db8:0:1::6/128"))};
+    table_.install(design(), content, now_ns());
+    EXPECT_EQ(connect_from("2001:db8:0:1::5", 25), Fate::dropped);
+    EXPECT_EQ(connect_from("2001:db8:0:1::6", 25), Fate::connected);
+    EXPECT_EQ(connect_from("192.0.2.66", 25), Fate::dropped);
+}
+
+TEST_F(NftTest, what_is_apart_of_one_length_is_dropped_by_a_longer_one) {
+    NftContent content = enforced();
+    NftDesign three = design();
+    three.prefixes6 = {64, 80, 128};
+    content.elements = {{prefix("2001:db8:0:1::/64"), "smtp", "default", in(60s)},
+                        {prefix("2001:db8:0:1::/80"), "smtp", "customers", in(60s)}};
+    content.spared.apart = {{64, {to_range(prefix("2001:db8:0:1::/80"))}},
+                            {80, {to_range(prefix("2001:db8:0:1::6/128"))}}};
+    table_.install(three, content, now_ns());
+    EXPECT_EQ(connect_from("2001:db8:0:1::5", 25), Fate::dropped);
+    EXPECT_GE(dropped("customers"), 1U);
+    EXPECT_EQ(dropped("default"), 0U);
+    EXPECT_EQ(connect_from("2001:db8:0:1::6", 25), Fate::connected);
 }
 
 TEST_F(NftTest, other_interfaces_are_not_touched_and_can_be_added_later) {
@@ -219,6 +268,31 @@ TEST_F(NftTest, switching_interval_sets_never_lets_a_banned_source_through) {
     table_.apply(design(), none, now_ns());
     send_segment("198.51.100.7", 25, TH_SYN, 1);
     EXPECT_EQ(passed(), 1U);
+}
+
+TEST_F(NftTest, switching_what_is_apart_never_hits_it_nor_lets_its_neighbour_through) {
+    NftContent content = enforced();
+    content.elements = {{prefix("198.51.100.0/24"), "smtp", "default", 0}};
+    content.spared.apart = {{120, {to_range(prefix("198.51.100.64/26"))}}};
+    table_.install(design(), content, now_ns());
+    Load load([] {
+        send_segment("198.51.100.7", 25, TH_SYN, 1);
+        send_segment("198.51.100.77", 25, TH_SYN, 1);
+    });
+    for (unsigned round = 0; round < 300; ++round) {
+        NftChanges changes;
+        changes.apart = content.spared.apart;
+        for (unsigned i = 0; i < round; ++i) {
+            Address other = address("10.0.0.0");
+            other.bytes[14] = static_cast<std::uint8_t>(i);
+            changes.apart->at(120).push_back({other, other});
+        }
+        table_.apply(design(), changes, now_ns());
+    }
+    const std::uint64_t sent = load.stop();
+    EXPECT_GT(sent, 1000U);
+    EXPECT_EQ(passed(), sent);
+    EXPECT_EQ(dropped("default"), sent);
 }
 
 TEST_F(NftTest, replacing_the_table_never_leaves_a_moment_without_it) {

@@ -159,7 +159,7 @@ bool Banning::ban(const GivenAddress& given) {
 
 void Banning::tell_exempt() {
     std::vector<std::string> spared;
-    for (const AddressInterval& interval : kernel_carve(access_.maps, now_ns_)(wide_))
+    for (const NftRange& interval : kernel_carve(access_.maps, now_ns_)({}, wide_).exempt)
         spared.push_back(interval.first == interval.last
                              ? to_string(interval.first)
                              : to_string(interval.first) + " to " + to_string(interval.last));

@@ -175,6 +175,7 @@ void Controller::keep_house(std::uint64_t now_ns) {
     {
         const WriterLock lock(options_.pin_dir);
         nft_->take_counters();
+        tidy_spared(now_ns);
     }
     const std::uint64_t lost = read_counters(loaded_->program.maps()).n[SLUICE_EVENTS_LOST];
     if (lost != events_lost_ && now_ns >= next_sweep_ns_) {
@@ -220,6 +221,8 @@ void Controller::rebuild_index() {
     for (const auto& [prefix, word] : allows_)
         allows.push_back(prefix);
     index_.emplace(loaded_->image, std::move(allows));
+    spared_before_ = {}; // may be spared no more
+    spares_ = true;
 }
 
 } // namespace sluice

@@ -47,7 +47,7 @@ private:
     // Every entry of the source table; the caller holds the WriterLock.
     void sweep();
     void follow_bans();
-    void follow_allows();
+    bool follow_allows(); // whether there are others now
     void end_bans(std::uint64_t now_ns);
     void follow_mode();
     void mend_table();
@@ -58,7 +58,11 @@ private:
     // One look at a source: what nftables must be told is added to `changes`.
     void look(const LivePolicy& live, const sluice_source_key& key, NftChanges& changes, std::uint64_t now_ns);
     void commit(NftChanges& changes);
-    [[nodiscard]] std::vector<NftRange> exempt_ranges() const;
+    // What lies inside the sources about to be limited and must go on passing.
+    void protect(NftChanges& changes);
+    // Takes out what protects from nothing any more; the caller holds the WriterLock.
+    void tidy_spared(std::uint64_t now_ns);
+    [[nodiscard]] NftSpared wanted_spared() const;
     [[nodiscard]] Carve carve() const;
     [[nodiscard]] std::uint64_t next_deadline() const;
 
@@ -78,11 +82,13 @@ private:
     WatchList watched_;
     std::map<Prefix, sluice_override> bans_;
     std::map<Prefix, sluice_override> allows_;
-    std::vector<NftRange> exempt_; // as last written to nftables
+    NftSpared spared_before_; // as wanted when last tidied
+    bool spares_ = true;      // nftables may hold something to tidy
     ModeState mode_;
     std::uint64_t events_lost_ = 0;
     std::uint64_t next_house_ns_ = 0;   // counters, lost events
     std::uint64_t next_sweep_ns_ = 0;   // no walk of the map before this
+    std::uint64_t next_tidy_ns_ = 0;    // no look at what is spared before this
     std::uint64_t next_mend_ns_ = 0;    // somebody touched the table: look at it then; 0: nobody did
     std::uint64_t next_watchdog_ns_ = 0;
     std::uint64_t next_ban_end_ns_ = 0; // 0: nobody is banned

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t most_looks = 8192; // in one transaction
 constexpr std::uint8_t whole_address = 128;
+constexpr std::uint64_t tidy_every_ns = 60'000'000'000;
 
 std::string wall_time(std::uint64_t boottime_moment_ns) {
     const std::uint64_t offset_ns = walltime_ns() - boottime_ns();
@@ -147,34 +148,72 @@ void Controller::sweep() {
 }
 
 Carve Controller::carve() const {
-    return [this](std::span<const Prefix> dropped) { return index_->exempt_within(dropped); };
+    return [this](std::span<const Prefix> limited, std::span<const Prefix> banned) {
+        return spared_within(*index_, limited, banned);
+    };
 }
 
-std::vector<NftRange> Controller::exempt_ranges() const {
-    std::vector<Prefix> dropped;
+NftSpared Controller::wanted_spared() const {
+    std::vector<Prefix> limited;
     for (const auto& [key, watched] : watched_.all())
         if (watched.enforced && key.prefix_len < whole_address)
-            dropped.push_back(source_of(key));
+            limited.push_back(source_of(key));
+    std::vector<Prefix> banned;
     for (const auto& [prefix, ban] : bans_)
-        dropped.push_back(prefix);
-    std::vector<NftRange> ranges;
-    for (const AddressInterval& interval : index_->exempt_within(dropped))
-        ranges.push_back({interval.first, interval.last});
-    return ranges;
+        banned.push_back(prefix);
+    return spared_within(*index_, limited, banned);
+}
+
+// What is spared goes in with what it is spared from, and is only added here: it harms nobody when
+// it stays a while longer.
+void Controller::protect(NftChanges& changes) {
+    std::vector<Prefix> wide;
+    for (const NftElement& element : changes.put)
+        if (element.source.length < whole_address)
+            wide.push_back(element.source);
+    if (wide.empty())
+        return;
+    const NftSpared needed = spared_within(*index_, wide, {});
+    if (needed.empty())
+        return;
+    const NftSpared there = nft_->spared(); // a command may have added to it
+    if (there.covers(needed))
+        return;
+    NftSpared all = there;
+    all.merge(needed);
+    if (all.exempt != there.exempt)
+        changes.exempt = std::move(all.exempt);
+    if (all.apart != there.apart)
+        changes.apart = std::move(all.apart);
+    spares_ = true;
+}
+
+// What was wanted at either of the last two looks stays, because elements lapse a moment after
+// their sources are forgotten here.
+void Controller::tidy_spared(std::uint64_t now_ns) {
+    if (!spares_ || now_ns < next_tidy_ns_)
+        return;
+    next_tidy_ns_ = now_ns + tidy_every_ns;
+    follow_bans(); // a command may just have made one, and told nftables what it spares
+    if (follow_allows())
+        rebuild_index();
+    NftSpared wanted = wanted_spared();
+    NftSpared stays = wanted;
+    stays.merge(spared_before_);
+    spared_before_ = std::move(wanted);
+    const NftSpared there = nft_->spared();
+    NftChanges changes;
+    if (stays.exempt != there.exempt)
+        changes.exempt = stays.exempt;
+    if (stays.apart != there.apart)
+        changes.apart = stays.apart;
+    if (!changes.empty())
+        nft_->apply(changes);
+    spares_ = !stays.empty();
 }
 
 void Controller::commit(NftChanges& changes) {
-    // what protects somebody goes in with what it protects from
-    const bool wide = std::any_of(changes.put.begin(), changes.put.end(), [](const NftElement& element) {
-        return element.source.length < whole_address;
-    });
-    if (wide) {
-        std::vector<NftRange> ranges = exempt_ranges();
-        if (ranges != exempt_) {
-            changes.exempt = ranges;
-            exempt_ = std::move(ranges);
-        }
-    }
+    protect(changes);
     if (!changes.empty())
         say_left_out(nft_->apply(changes));
 }

@@ -40,8 +40,12 @@ void Controller::on_nft_events() {
         next_mend_ns_ = boottime_ns() + settle_ns;
 }
 
-void Controller::follow_allows() {
-    allows_ = read_overrides(loaded_->program.maps().allows, boottime_ns());
+bool Controller::follow_allows() {
+    std::map<Prefix, sluice_override> now = read_overrides(loaded_->program.maps().allows, boottime_ns());
+    const bool same = std::ranges::equal(allows_, now, {}, [](const auto& allow) { return allow.first; },
+                                         [](const auto& allow) { return allow.first; });
+    allows_ = std::move(now);
+    return !same;
 }
 
 void Controller::follow_bans() {
@@ -114,12 +118,13 @@ void Controller::mend_table() {
     NftChanges changes;
     if (gate.enforced != state.gate.enforced || (gate.until_ns == 0) != (state.gate.until_ns == 0))
         changes.gate = gate;
-    exempt_ = state.exempt;
     find_missing(state, changes, now_ns);
-    if (std::vector<NftRange> ranges = exempt_ranges(); ranges != exempt_) {
-        changes.exempt = ranges;
-        exempt_ = std::move(ranges);
-    }
+    NftSpared wanted = wanted_spared();
+    if (wanted.exempt != state.spared.exempt)
+        changes.exempt = std::move(wanted.exempt);
+    if (wanted.apart != state.spared.apart)
+        changes.apart = std::move(wanted.apart);
+    spares_ = true;
     if (!changes.empty())
         say_left_out(nft_->apply(changes));
 }

@@ -34,6 +34,9 @@ public:
     // What the kernel holds; `design` as of the last install().
     [[nodiscard]] NftState read();
 
+    // What the kernel holds of that which protects, alone.
+    [[nodiscard]] NftSpared spared() { return table_.spared(design_); }
+
     // Reads the table's counters into the ledger.
     void take_counters();
 

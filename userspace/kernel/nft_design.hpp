@@ -63,6 +63,21 @@ struct NftRange {
 
 [[nodiscard]] NftRange to_range(const Prefix& prefix);
 
+// What limits must pass over, by mapped source prefix length: addresses inside limited sources of
+// that length that are counted as another source. Bans hold there.
+using NftApart = std::map<std::uint8_t, std::vector<NftRange>>;
+
+// What goes on passing inside what is dropped. As read or merged: sorted and disjoint.
+struct NftSpared {
+    std::vector<NftRange> exempt;
+    NftApart apart;
+
+    [[nodiscard]] bool empty() const { return exempt.empty() && apart.empty(); }
+    [[nodiscard]] bool covers(const NftSpared& other) const; // only of what is sorted and disjoint
+    void merge(const NftSpared& other);
+    bool operator==(const NftSpared&) const = default;
+};
+
 // Whether the rules that drop by set are in force, and until when they are by themselves: the
 // kernel opens the gate at that moment, whoever is alive.
 struct NftGate {
@@ -75,7 +90,7 @@ struct NftGate {
 struct NftContent {
     std::vector<NftElement> elements; // limited sources; no bans
     std::vector<NftBan> bans;         // all of them
-    std::vector<NftRange> exempt;     // may overlap; holes are the caller's
+    NftSpared spared;                 // may overlap; holes are the caller's
     NftGate gate;
 };
 
@@ -86,6 +101,7 @@ struct NftChanges {
     std::optional<std::vector<NftBan>>
         bans_for_ranges;                         // all bans; hashed ones are left out (use put, remove)
     std::optional<std::vector<NftRange>> exempt; // all of them
+    std::optional<NftApart> apart;               // all of them, of all lengths
     std::optional<NftGate> gate;
     std::optional<std::vector<std::string>> interfaces; // all of them
 
@@ -106,7 +122,7 @@ struct NftState {
     NftCounters counters;
     std::vector<NftElement> elements; // limited and (service empty) banned; moments from `now` + what is left
     std::vector<NftRange> ban_ranges; // disjoint
-    std::vector<NftRange> exempt;     // disjoint
+    NftSpared spared;
     std::vector<std::string> interfaces;
     NftGate gate;
 

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Interval sets: exempt ranges and bans of other lengths. Never edited in place (kernels before
-// 2026 could miss a valid element meanwhile) but built beside the present one and switched to.
+// Interval sets: exempt ranges, bans of other lengths, what limits pass over. Never edited in place (kernels
+// before 2026 could miss a valid element meanwhile) but built beside the present one and switched to.
 #include "kernel/nft_objects.hpp"
 #include "kernel/nft_ruleset.hpp"
 
 #include <algorithm>
+#include <array>
 #include <linux/netfilter/nf_tables.h>
 
 namespace sluice::nft {
 namespace {
 
 const std::array<const Family*, 2> families{&ip4, &ip6};
-
-std::string name_of(bool exempt, const Family& family, char letter) {
-    return exempt ? exempt_set(family, letter) : banned_ranges_set(family, letter);
-}
 
 void fill_interval(Elements& elements, const Family& family, const NftTimedRange& timed, const Clock& clock) {
     elements.add(wire_bytes(family, timed.range.first), clock.timeout_ms(timed.until_ns));
@@ -41,14 +38,45 @@ void add_interval_set(NftBatch& batch, const Family& family, const std::string& 
     }
 }
 
-IntervalPlan plan(bool exempt, const Inventory& existing, std::array<std::vector<NftTimedRange>, 2> ranges) {
-    IntervalPlan result{.exempt = exempt, .ranges = {}, .fresh = {}};
-    for (std::size_t i = 0; i < families.size(); ++i) {
-        const bool a_in_use = existing.looked_up.contains(name_of(exempt, *families[i], 'a'));
-        result.fresh[i] = name_of(exempt, *families[i], a_in_use ? 'b' : 'a');
-        result.ranges[i] = disjoint(std::move(ranges[i]));
-    }
+IntervalSet plan_set(const Inventory& existing, const Family& family, std::string name,
+                     std::vector<NftTimedRange> ranges) {
+    IntervalSet set{.family = &family, .name = std::move(name), .ranges = disjoint(std::move(ranges))};
+    if (existing.looked_up.contains(set.fresh_name()))
+        set.fresh = 'b';
+    return set;
+}
+
+std::vector<NftTimedRange> of_family(const Family& family, const std::vector<NftRange>& ranges) {
+    std::vector<NftTimedRange> result;
+    for (const NftRange& range : ranges)
+        if (&family_of(range.first) == &family)
+            result.push_back({range, 0});
     return result;
+}
+
+LetteredSets filled(const IntervalPlan& plan) {
+    LetteredSets sets;
+    for (const IntervalSet& set : plan.sets)
+        if (!set.ranges.empty())
+            sets[set.name] = set.fresh_name();
+    return sets;
+}
+
+void replace_rules(NftBatch& batch, const IntervalPlan& plan, const NftDesign& design) {
+    if (plan.use == IntervalUse::apart) {
+        for (const NftService& service : design.services)
+            batch.flush_chain(table, service_chain(service.name));
+        for (const Rule& rule : service_rules(design, filled(plan)))
+            batch.add_rule(rule.get());
+        return;
+    }
+    const bool exempt = plan.use == IntervalUse::exempt;
+    batch.flush_chain(table, exempt ? exempt_chain : banned_ranges_chain);
+    for (const IntervalSet& set : plan.sets)
+        if (!set.ranges.empty())
+            batch.add_rule((exempt ? exempt_rule(*set.family, set.fresh_name())
+                                   : banned_ranges_rule(design, *set.family, set.fresh_name()))
+                               .get());
 }
 
 } // namespace
@@ -66,47 +94,58 @@ Rule banned_ranges_rule(const NftDesign& design, const Family& family, const std
 }
 
 IntervalPlan plan_exempt(const Inventory& existing, std::span<const NftRange> exempt) {
-    std::array<std::vector<NftTimedRange>, 2> ranges;
-    for (const NftRange& range : exempt)
-        ranges[range.first.is_v4() ? 0 : 1].push_back({range, 0});
-    return plan(true, existing, std::move(ranges));
+    IntervalPlan plan{.use = IntervalUse::exempt, .sets = {}};
+    const std::vector<NftRange> ranges(exempt.begin(), exempt.end());
+    for (const Family* family : families)
+        plan.sets.push_back(plan_set(existing, *family, exempt_set(*family), of_family(*family, ranges)));
+    return plan;
 }
 
 IntervalPlan plan_banned_ranges(const NftDesign& design, const Inventory& existing,
                                 std::span<const NftBan> bans, const Clock& clock) {
-    std::array<std::vector<NftTimedRange>, 2> ranges;
-    for (const NftBan& ban : bans)
-        if (!design.hashes(ban.prefix) && !clock.passed(ban.until_ns))
-            ranges[ban.prefix.is_v4() ? 0 : 1].push_back({to_range(ban.prefix), ban.until_ns});
-    return plan(false, existing, std::move(ranges));
+    IntervalPlan plan{.use = IntervalUse::banned_ranges, .sets = {}};
+    for (const Family* family : families) {
+        std::vector<NftTimedRange> ranges;
+        for (const NftBan& ban : bans)
+            if (&family_of(ban.prefix) == family && !design.hashes(ban.prefix) && !clock.passed(ban.until_ns))
+                ranges.push_back({to_range(ban.prefix), ban.until_ns});
+        plan.sets.push_back(plan_set(existing, *family, banned_ranges_set(*family), std::move(ranges)));
+    }
+    return plan;
+}
+
+IntervalPlan plan_apart(const NftDesign& design, const Inventory& existing, const NftApart& apart) {
+    IntervalPlan plan{.use = IntervalUse::apart, .sets = {}};
+    for (const Family* family : families) {
+        for (const std::uint8_t length : source_lengths(design, *family)) {
+            const auto found = apart.find(length);
+            plan.sets.push_back(plan_set(existing, *family, apart_set(*family, length),
+                                         found == apart.end() ? std::vector<NftTimedRange>{}
+                                                              : of_family(*family, found->second)));
+        }
+    }
+    return plan;
 }
 
 void fill_intervals(NftBatch& batch, const IntervalPlan& plan, const Inventory& existing,
                     const Clock& clock) {
-    for (std::size_t i = 0; i < families.size(); ++i) {
-        if (plan.ranges[i].empty())
+    for (const IntervalSet& set : plan.sets) {
+        if (set.ranges.empty())
             continue;
-        if (existing.sets.contains(plan.fresh[i]))
-            batch.delete_set(table, plan.fresh[i]);
-        add_interval_set(batch, *families[i], plan.fresh[i], plan.ranges[i], clock);
+        if (existing.sets.contains(set.fresh_name()))
+            batch.delete_set(table, set.fresh_name());
+        add_interval_set(batch, *set.family, set.fresh_name(), set.ranges, clock);
     }
 }
 
 void switch_intervals(NftBatch& batch, const IntervalPlan& plan, const Inventory& existing,
                       const NftDesign& design) {
-    batch.flush_chain(table, plan.exempt ? exempt_chain : banned_ranges_chain);
-    for (std::size_t i = 0; i < families.size(); ++i) {
-        const bool filled = !plan.ranges[i].empty();
-        if (filled)
-            batch.add_rule((plan.exempt ? exempt_rule(*families[i], plan.fresh[i])
-                                        : banned_ranges_rule(design, *families[i], plan.fresh[i]))
-                               .get());
-        for (const char letter : {'a', 'b'}) {
-            const std::string name = name_of(plan.exempt, *families[i], letter);
-            if (existing.sets.contains(name) && !(filled && name == plan.fresh[i]))
-                batch.delete_set(table, name);
-        }
-    }
+    replace_rules(batch, plan, design);
+    for (const IntervalSet& set : plan.sets)
+        for (const char letter : {'a', 'b'})
+            if (existing.sets.contains(lettered(set.name, letter)) &&
+                !(!set.ranges.empty() && letter == set.fresh))
+                batch.delete_set(table, lettered(set.name, letter));
 }
 
 } // namespace sluice::nft

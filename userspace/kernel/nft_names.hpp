@@ -71,12 +71,18 @@ extern const Family ip6;
                                             std::uint8_t length) {
     return (service.empty() ? "banned" : "limited_" + std::string(service)) + suffix(family, length);
 }
-// The interval sets: `letter` is 'a' or 'b', whichever is not in use is built next.
-[[nodiscard]] inline std::string exempt_set(const Family& family, char letter) {
-    return std::string("exempt_") + family.word + "_" + letter;
+// The interval sets, without their letter: 'a' or 'b', whichever is not in use is built next.
+[[nodiscard]] inline std::string exempt_set(const Family& family) {
+    return std::string("exempt_") + family.word;
 }
-[[nodiscard]] inline std::string banned_ranges_set(const Family& family, char letter) {
-    return std::string("banned_ranges_") + family.word + "_" + letter;
+[[nodiscard]] inline std::string banned_ranges_set(const Family& family) {
+    return std::string("banned_ranges_") + family.word;
+}
+[[nodiscard]] inline std::string apart_set(const Family& family, std::uint8_t length) {
+    return "apart" + suffix(family, length);
+}
+[[nodiscard]] inline std::string lettered(const std::string& set, char letter) {
+    return set + "_" + letter;
 }
 
 } // namespace sluice::nft

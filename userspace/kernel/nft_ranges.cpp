@@ -25,6 +25,20 @@ void emit(std::vector<NftTimedRange>& out, const Address& first, const Address& 
 
 } // namespace
 
+std::vector<NftRange> joined(std::vector<NftRange> ranges) {
+    std::sort(ranges.begin(), ranges.end());
+    std::vector<NftRange> out;
+    for (const NftRange& range : ranges) {
+        const bool reaches = !out.empty() && out.back().last.is_v4() == range.first.is_v4() &&
+                             (range.first <= out.back().last || next(out.back().last) == range.first);
+        if (reaches)
+            out.back().last = std::max(out.back().last, range.last);
+        else
+            out.push_back(range);
+    }
+    return out;
+}
+
 Address next(const Address& address) {
     Address result = address;
     for (auto byte = result.bytes.rbegin(); byte != result.bytes.rend() && ++*byte == 0; ++byte) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Overlapping ranges with end times -> disjoint ones, as an interval set of the kernel wants
-// them. Pure arithmetic.
+// Overlapping ranges -> disjoint ones, as an interval set of the kernel wants them. Pure arithmetic.
 #pragma once
 
 #include "kernel/nft_design.hpp"
@@ -18,6 +17,9 @@ struct NftTimedRange {
 // Covers the same addresses of one family, sorted and disjoint; each address until the latest
 // moment of any range it was in. Neighbours with the same moment become one.
 [[nodiscard]] std::vector<NftTimedRange> disjoint(std::vector<NftTimedRange> ranges);
+
+// Covers the same addresses, sorted and disjoint, neighbours of one family joined.
+[[nodiscard]] std::vector<NftRange> joined(std::vector<NftRange> ranges);
 
 // The address after this one; all zero after the last of IPv6.
 [[nodiscard]] Address next(const Address& address);

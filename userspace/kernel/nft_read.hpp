@@ -46,6 +46,7 @@ struct Inventory {
 // Sets all counters to zero.
 void reset_counters(NftSocket& socket);
 [[nodiscard]] NftState read_state(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns);
+[[nodiscard]] NftSpared read_spared(NftSocket& socket, const NftDesign& design);
 
 // Elements of an interval set as ranges, sorted.
 [[nodiscard]] std::vector<NftRange> to_ranges(const Family& family, std::vector<RawElement> elements);

@@ -85,9 +85,11 @@ void Rule::tcp() {
     equals(&protocol, sizeof protocol);
 }
 
-// What nft puts for `ip saddr & MASK`; no mask where it would have all bits.
-void Rule::saddr(const Family& family, std::uint8_t length, bool test_family) {
-    if (test_family) {
+// What nft puts for `ip saddr & MASK`: the family tested once in a rule, no mask where it would have
+// all bits.
+void Rule::saddr(const Family& family, std::uint8_t length) {
+    if (!family_tested_) {
+        family_tested_ = true;
         meta(NFT_META_NFPROTO);
         equals(&family.nfproto, sizeof family.nfproto);
     }
@@ -137,19 +139,19 @@ Rule& Rule::nfproto_in(const std::string& set) {
 }
 
 Rule& Rule::saddr_in(const Family& family, const std::string& set) {
-    saddr(family, 128, true);
+    saddr(family, 128);
     lookup(set, false);
     return *this;
 }
 
 Rule& Rule::saddr_not_in(const Family& family, std::uint8_t length, const std::string& set) {
-    saddr(family, length, true);
+    saddr(family, length);
     lookup(set, true);
     return *this;
 }
 
 Rule& Rule::count_by_saddr(const Family& family, std::uint8_t length, const std::string& map) {
-    saddr(family, length, true);
+    saddr(family, length);
     nftnl_expr* expression = append("objref");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_OBJREF_SET_SREG, NFT_REG_1);
     nftnl_expr_set_str(expression, NFTNL_EXPR_OBJREF_SET_NAME, map.c_str());
@@ -158,7 +160,7 @@ Rule& Rule::count_by_saddr(const Family& family, std::uint8_t length, const std:
 
 Rule& Rule::remember_saddr(const Family& family, std::uint8_t length, const std::string& set,
                            std::chrono::milliseconds timeout) {
-    saddr(family, length, false);
+    saddr(family, length);
     nftnl_expr* expression = append("dynset");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);

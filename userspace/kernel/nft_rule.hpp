@@ -35,7 +35,7 @@ public:
     Rule& nfproto_in(const std::string& set);
     // `ip saddr @SET`, `ip6 saddr @SET`
     Rule& saddr_in(const Family& family, const std::string& set);
-    // `ip saddr & MASK != @SET`
+    // `ip saddr & MASK != @SET`; length 128: `ip saddr != @SET`
     Rule& saddr_not_in(const Family& family, std::uint8_t length, const std::string& set);
     // `counter name ip saddr & MASK map @MAP`: counts in the element's counter; no element, no match
     Rule& count_by_saddr(const Family& family, std::uint8_t length, const std::string& map);
@@ -63,13 +63,14 @@ private:
     void payload(std::uint32_t base, std::uint32_t offset, std::uint32_t length);
     void mask(const void* bits, std::uint32_t length);
     void equals(const void* value, std::uint32_t length);
-    void saddr(const Family& family, std::uint8_t length, bool test_family);
+    void saddr(const Family& family, std::uint8_t length);
     void lookup(const std::string& set, bool inverted);
     void object(std::uint32_t type, const std::string& name);
     void verdict(int verdict, const std::string& chain);
     nftnl_expr* append(const char* name);
 
     Handle<nftnl_rule, nftnl_rule_free> rule_;
+    bool family_tested_ = false;
 };
 
 // What a rule does, as one line for comparison: "prerouting: meta:iifname lookup:!interfaces

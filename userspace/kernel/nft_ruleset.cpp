@@ -17,16 +17,13 @@
 #include <set>
 
 namespace sluice::nft {
-namespace {
 
-const std::vector<std::uint8_t>& lengths(const NftDesign& design, const Family& family) {
+const std::vector<std::uint8_t>& source_lengths(const NftDesign& design, const Family& family) {
     return &family == &ip4 ? design.prefixes4 : design.prefixes6;
 }
 
-} // namespace
-
 std::vector<std::uint8_t> refuse_lengths(const NftDesign& design, const Family& family) {
-    auto list = lengths(design, family);
+    auto list = source_lengths(design, family);
     if (list.empty())
         list.push_back(&family == &ip4 ? 128 : 64);
     std::sort(list.begin(), list.end(), std::greater<>());
@@ -67,7 +64,7 @@ void add_source_sets(std::vector<SetSpec>& sets, const NftDesign& design, const 
                         .flags = NFT_SET_OBJECT | NFT_SET_TIMEOUT,
                         .size = design.capacity});
     };
-    for (const std::uint8_t length : lengths(design, family)) {
+    for (const std::uint8_t length : source_lengths(design, family)) {
         add_map(source_map("", family, length));
         for (const NftService& service : design.services)
             add_map(source_map(service.name, family, length));
@@ -126,11 +123,18 @@ void add_chains(NftBatch& batch, const NftDesign& design, const Inventory& exist
     batch.add_chain(*make_base_chain(base_chain));
 }
 
-bool is_interval_set(const std::string& name) {
-    for (const Family* family : {&ip4, &ip6})
-        for (const char letter : {'a', 'b'})
-            if (name == exempt_set(*family, letter) || name == banned_ranges_set(*family, letter))
+// Whether it is left to the switch of interval sets.
+bool is_interval_set(const NftDesign& design, const std::string& name) {
+    const auto is = [&](const std::string& set) {
+        return name == lettered(set, 'a') || name == lettered(set, 'b');
+    };
+    for (const Family* family : {&ip4, &ip6}) {
+        if (is(exempt_set(*family)) || is(banned_ranges_set(*family)))
+            return true;
+        for (const std::uint8_t length : source_lengths(design, *family))
+            if (is(apart_set(*family, length)))
                 return true;
+    }
     return false;
 }
 
@@ -150,7 +154,7 @@ void clear_table(NftBatch& batch, const NftDesign& design, const std::vector<Set
     for (const auto& [name, its_shape] : existing.sets) {
         const auto same = [&name = name](const SetSpec& spec) { return spec.name == name; };
         const auto spec = std::ranges::find_if(wanted, same);
-        if (!is_interval_set(name) && (spec == wanted.end() || !keeps(existing, *spec)))
+        if (!is_interval_set(design, name) && (spec == wanted.end() || !keeps(existing, *spec)))
             batch.delete_set(table, name);
     }
     std::set<std::string> chains{base_chain};
@@ -200,16 +204,18 @@ void refuse_rules(std::vector<Rule>& rules, const NftDesign& design, const Famil
 }
 
 // Longer prefixes first: what is nearest to the source counts its drops.
-// counter name ip saddr & MASK map @limited_smtp_ip4_32 goto refuse_ip4_32
+// [ip saddr != @apart_ip4_24_a] counter name ip saddr & MASK map @limited_smtp_ip4_24 goto refuse_ip4_24
 void map_rules(std::vector<Rule>& rules, const NftDesign& design, const std::string& chain,
-               const std::string& service) {
+               const std::string& service, const LetteredSets& apart) {
     for (const Family* family : {&ip4, &ip6}) {
         for (const std::uint8_t length : refuse_lengths(design, *family)) {
-            if (lengths(design, *family).empty())
+            if (source_lengths(design, *family).empty())
                 continue;
+            Rule rule(chain);
+            if (const auto set = apart.find(apart_set(*family, length)); set != apart.end())
+                rule.saddr_not_in(*family, 128, set->second);
             rules.push_back(
-                std::move(Rule(chain)
-                              .count_by_saddr(*family, length, source_map(service, *family, length))
+                std::move(rule.count_by_saddr(*family, length, source_map(service, *family, length))
                               .go_to(refuse_chain(*family, length))));
         }
     }
@@ -250,13 +256,19 @@ std::vector<Rule> fixed_rules(const NftDesign& design) {
     for (const Family* family : {&ip4, &ip6})
         refuse_rules(rules, design, *family);
     rules.push_back(std::move(Rule(attempts_chain).jump(exempt_chain)));
-    map_rules(rules, design, attempts_chain, "");
+    map_rules(rules, design, attempts_chain, "", {});
     rules.push_back(std::move(Rule(attempts_chain).jump(banned_ranges_chain)));
-    for (const NftService& service : design.services) {
-        rules.push_back(std::move(Rule(service_chain(service.name)).jump(attempts_chain)));
-        map_rules(rules, design, service_chain(service.name), service.name);
-    }
     base_rules(rules, design);
+    return rules;
+}
+
+std::vector<Rule> service_rules(const NftDesign& design, const LetteredSets& apart) {
+    std::vector<Rule> rules;
+    for (const NftService& service : design.services) {
+        const std::string chain = service_chain(service.name);
+        rules.push_back(std::move(Rule(chain).jump(attempts_chain)));
+        map_rules(rules, design, chain, service.name, apart);
+    }
     return rules;
 }
 

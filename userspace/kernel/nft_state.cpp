@@ -29,16 +29,23 @@ ByChain by_chain(const std::vector<std::string>& outlines) {
     return chains;
 }
 
-using NameOf = std::string (*)(const Family&, char);
-
 // The interval set in force: the one that a rule looks up. One without any rule is damage too.
-std::optional<std::string> live_set(const Inventory& existing, const Family& family, NameOf name) {
+std::optional<std::string> live_set(const Inventory& existing, const std::string& set) {
     std::optional<std::string> found;
     for (const char letter : {'b', 'a'})
-        if (existing.sets.contains(name(family, letter)) &&
-            (!found || existing.looked_up.contains(name(family, letter))))
-            found = name(family, letter);
+        if (existing.sets.contains(lettered(set, letter)) &&
+            (!found || existing.looked_up.contains(lettered(set, letter))))
+            found = lettered(set, letter);
     return found;
+}
+
+LetteredSets live_apart(const NftDesign& design, const Inventory& existing) {
+    LetteredSets sets;
+    for (const Family* family : {&ip4, &ip6})
+        for (const std::uint8_t length : source_lengths(design, *family))
+            if (const auto name = live_set(existing, apart_set(*family, length)))
+                sets[apart_set(*family, length)] = *name;
+    return sets;
 }
 
 // The rules that must be there, given the interval sets that are.
@@ -46,10 +53,12 @@ ByChain expected_rules(const NftDesign& design, const Inventory& existing) {
     std::vector<std::string> outlines;
     for (const Rule& rule : fixed_rules(design))
         outlines.push_back(outline(rule.get()));
+    for (const Rule& rule : service_rules(design, live_apart(design, existing)))
+        outlines.push_back(outline(rule.get()));
     for (const Family* family : {&ip4, &ip6}) {
-        if (const auto name = live_set(existing, *family, exempt_set))
+        if (const auto name = live_set(existing, exempt_set(*family)))
             outlines.push_back(outline(exempt_rule(*family, *name).get()));
-        if (const auto name = live_set(existing, *family, banned_ranges_set))
+        if (const auto name = live_set(existing, banned_ranges_set(*family)))
             outlines.push_back(outline(banned_ranges_rule(design, *family, *name).get()));
     }
     return by_chain(outlines);
@@ -105,18 +114,26 @@ void read_maps(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns,
     read_family(ip6, design.prefixes6);
 }
 
-void read_ranges(NftSocket& socket, NftState& state, const Inventory& existing) {
-    const auto append = [&](std::vector<NftRange>& out, const Family& family, NameOf name) {
-        const auto set = live_set(existing, family, name);
-        if (!set)
-            return;
-        const auto ranges = to_ranges(family, read_elements(socket, *set));
-        out.insert(out.end(), ranges.begin(), ranges.end());
-    };
+void append_ranges(NftSocket& socket, const Family& family, const std::string& set, const Inventory& existing,
+                   std::vector<NftRange>& out) {
+    const auto name = live_set(existing, set);
+    if (!name)
+        return;
+    const auto ranges = to_ranges(family, read_elements(socket, *name));
+    out.insert(out.end(), ranges.begin(), ranges.end());
+}
+
+NftSpared read_spared(NftSocket& socket, const NftDesign& design, const Inventory& existing) {
+    NftSpared there;
     for (const Family* family : {&ip4, &ip6}) {
-        append(state.exempt, *family, exempt_set);
-        append(state.ban_ranges, *family, banned_ranges_set);
+        append_ranges(socket, *family, exempt_set(*family), existing, there.exempt);
+        for (const std::uint8_t length : source_lengths(design, *family))
+            append_ranges(socket, *family, apart_set(*family, length), existing, there.apart[length]);
     }
+    std::erase_if(there.apart, [](const auto& entry) { return entry.second.empty(); });
+    NftSpared sorted;
+    sorted.merge(there);
+    return sorted;
 }
 
 void read_gate(NftSocket& socket, std::uint64_t now_ns, NftState& state) {
@@ -156,13 +173,19 @@ NftState read_once(NftSocket& socket, const NftDesign& design, std::uint64_t now
         if (!state.counters.dropped.contains(name) && state.damage.empty())
             state.damage = "counter " + class_counter(name);
     read_maps(socket, design, now_ns, state, existing);
-    read_ranges(socket, state, existing);
+    state.spared = read_spared(socket, design, existing);
+    for (const Family* family : {&ip4, &ip6})
+        append_ranges(socket, *family, banned_ranges_set(*family), existing, state.ban_ranges);
     read_gate(socket, now_ns, state);
     read_interfaces(socket, design, state);
     return state;
 }
 
 } // namespace
+
+NftSpared read_spared(NftSocket& socket, const NftDesign& design) {
+    return read_spared(socket, design, read_inventory(socket));
+}
 
 NftState read_state(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns) {
     for (int tries = 1;; ++tries) {

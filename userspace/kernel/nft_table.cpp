@@ -35,6 +35,8 @@ Plans plans_of(const NftDesign& design, const NftChanges& changes, const nft::In
     Plans plans;
     if (changes.exempt)
         plans.push_back(nft::plan_exempt(existing, *changes.exempt));
+    if (changes.apart)
+        plans.push_back(nft::plan_apart(design, existing, *changes.apart));
     if (changes.bans_for_ranges)
         plans.push_back(nft::plan_banned_ranges(design, existing, *changes.bans_for_ranges, clock));
     return plans;
@@ -42,7 +44,8 @@ Plans plans_of(const NftDesign& design, const NftChanges& changes, const nft::In
 
 Plans plans_of(const NftDesign& design, const NftContent& content, const nft::Inventory& existing,
                const Clock& clock) {
-    return {nft::plan_exempt(existing, content.exempt),
+    return {nft::plan_exempt(existing, content.spared.exempt),
+            nft::plan_apart(design, existing, content.spared.apart),
             nft::plan_banned_ranges(design, existing, content.bans, clock)};
 }
 
@@ -169,6 +172,10 @@ std::optional<NftCounters> NftTable::counters() {
 
 NftState NftTable::read(const NftDesign& design, std::uint64_t now_ns) {
     return nft::read_state(socket_, design, now_ns);
+}
+
+NftSpared NftTable::spared(const NftDesign& design) {
+    return nft::read_spared(socket_, design);
 }
 
 } // namespace sluice

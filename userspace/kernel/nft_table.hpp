@@ -38,6 +38,9 @@ public:
     // Everything, elements included: for start, repair and `doctor`, not for every tick.
     [[nodiscard]] NftState read(const NftDesign& design, std::uint64_t now_ns);
 
+    // What the table spares, alone. Nothing if there is no table.
+    [[nodiscard]] NftSpared spared(const NftDesign& design);
+
     // The counters alone, cheap. Empty: there is no table.
     [[nodiscard]] std::optional<NftCounters> counters();
 

@@ -66,7 +66,8 @@ NftChanges nft_changes(const KernelMaps& maps, const NftDesign& design, const Ov
     if (ranges || wide) {
         std::vector<NftBan> bans = read_bans(maps, now_ns);
         if (wide)
-            result.exempt = read_exempt(read_limited(maps, design, now_ns), bans, kernel_carve(maps, now_ns));
+            result.exempt =
+                read_spared(read_limited(maps, design, now_ns), bans, kernel_carve(maps, now_ns)).exempt;
         if (ranges)
             result.bans_for_ranges = std::move(bans);
     }

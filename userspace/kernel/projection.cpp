@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 namespace sluice {
 namespace {
@@ -125,17 +126,41 @@ NftDesign read_design(const KernelMaps& maps, std::vector<std::string> interface
     return design;
 }
 
+NftSpared spared_within(const ExemptIndex& index, std::span<const Prefix> limited,
+                        std::span<const Prefix> banned) {
+    const auto to_ranges = [](const std::vector<AddressInterval>& intervals) {
+        std::vector<NftRange> ranges;
+        for (const AddressInterval& interval : intervals)
+            ranges.push_back({interval.first, interval.last});
+        return ranges;
+    };
+    NftSpared spared;
+    std::vector<Prefix> dropped(limited.begin(), limited.end());
+    dropped.insert(dropped.end(), banned.begin(), banned.end());
+    spared.exempt = to_ranges(index.exempt_within(dropped));
+    std::map<std::uint8_t, std::vector<Prefix>> by_length;
+    for (const Prefix& source : limited)
+        by_length[source.length].push_back(source);
+    for (const auto& [length, sources] : by_length)
+        if (auto ranges = to_ranges(index.counted_elsewhere(sources)); !ranges.empty())
+            spared.apart.emplace(length, std::move(ranges));
+    return spared;
+}
+
 Carve kernel_carve(const KernelMaps& maps, std::uint64_t now_ns) {
-    return [&maps, now_ns](std::span<const Prefix> dropped) {
+    return [&maps, now_ns](std::span<const Prefix> limited, std::span<const Prefix> banned) {
+        std::vector<Prefix> dropped(limited.begin(), limited.end());
+        dropped.insert(dropped.end(), banned.begin(), banned.end());
         if (dropped.empty())
-            return std::vector<AddressInterval>{};
+            return NftSpared{};
         const Overlaps wanted(dropped);
         std::vector<Prefix> allows;
         for (const sluice_lpm_key& key : maps.allows.keys())
             if (const auto word = maps.allows.find(key);
                 word && word->until_ns > now_ns && wanted.with(to_prefix(key)))
                 allows.push_back(to_prefix(key));
-        return ExemptIndex(exempt_policy(maps, wanted), std::move(allows)).exempt_within(dropped);
+        const ExemptIndex index(exempt_policy(maps, wanted), std::move(allows));
+        return spared_within(index, limited, banned);
     };
 }
 
@@ -170,18 +195,16 @@ std::vector<NftElement> read_limited(const KernelMaps& maps, const NftDesign& de
     return elements;
 }
 
-std::vector<NftRange> read_exempt(const std::vector<NftElement>& elements, const std::vector<NftBan>& bans,
-                                  const Carve& carve) {
-    std::vector<Prefix> dropped;
+NftSpared read_spared(const std::vector<NftElement>& elements, const std::vector<NftBan>& bans,
+                      const Carve& carve) {
+    std::vector<Prefix> limited;
     for (const NftElement& element : elements)
-        if (element.source.length < whole_address) // a whole address that is exempt is not among them
-            dropped.push_back(element.source);
+        if (element.source.length < whole_address) // nothing is inside a whole address
+            limited.push_back(element.source);
+    std::vector<Prefix> banned;
     for (const NftBan& ban : bans)
-        dropped.push_back(ban.prefix);
-    std::vector<NftRange> ranges;
-    for (const AddressInterval& interval : carve(dropped))
-        ranges.push_back({interval.first, interval.last});
-    return ranges;
+        banned.push_back(ban.prefix);
+    return carve(limited, banned);
 }
 
 NftGate gate_of(std::uint64_t mode_word, std::uint64_t now_ns) {
@@ -199,7 +222,7 @@ NftContent read_content(const KernelMaps& maps, const NftDesign& design, std::ui
     NftContent content;
     content.elements = read_limited(maps, design, now_ns);
     content.bans = read_bans(maps, now_ns);
-    content.exempt = read_exempt(content.elements, content.bans, carve);
+    content.spared = read_spared(content.elements, content.bans, carve);
     content.gate = gate_of(maps.control_word().mode_word, now_ns);
     return content;
 }

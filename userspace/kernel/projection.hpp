@@ -32,15 +32,19 @@ struct SourceVerdict {
 // The table's shape, from kernel state alone. `interfaces`: names of the attached devices.
 [[nodiscard]] NftDesign read_design(const KernelMaps& maps, std::vector<std::string> interfaces);
 
-// The exempt addresses inside the given prefixes: sorted, disjoint.
-using Carve = std::function<std::vector<AddressInterval>(std::span<const Prefix> dropped)>;
+// What must go on passing inside what is dropped: exempt addresses, and inside limited sources also
+// those that are counted as another source.
+using Carve = std::function<NftSpared(std::span<const Prefix> limited, std::span<const Prefix> banned)>;
+
+[[nodiscard]] NftSpared spared_within(const ExemptIndex& index, std::span<const Prefix> limited,
+                                      std::span<const Prefix> banned);
 
 // Answers from the ranges and allows in the kernel; walks all of them when asked (a second for a
 // million). Whoever holds a configuration asks ExemptIndex instead.
 [[nodiscard]] Carve kernel_carve(const KernelMaps& maps, std::uint64_t now_ns);
 
-// Everything that belongs into the table now: limited sources, bans in force, exempt addresses
-// inside them, the gate.
+// Everything that belongs into the table now: limited sources, bans in force, what is spared inside
+// them, the gate.
 [[nodiscard]] NftContent read_content(const KernelMaps& maps, const NftDesign& design, std::uint64_t now_ns,
                                       const Carve& carve);
 
@@ -48,8 +52,8 @@ using Carve = std::function<std::vector<AddressInterval>(std::span<const Prefix>
 [[nodiscard]] std::vector<NftBan> read_bans(const KernelMaps& maps, std::uint64_t now_ns);
 [[nodiscard]] std::vector<NftElement> read_limited(const KernelMaps& maps, const NftDesign& design,
                                                    std::uint64_t now_ns);
-[[nodiscard]] std::vector<NftRange> read_exempt(const std::vector<NftElement>& elements,
-                                                const std::vector<NftBan>& bans, const Carve& carve);
+[[nodiscard]] NftSpared read_spared(const std::vector<NftElement>& elements, const std::vector<NftBan>& bans,
+                                    const Carve& carve);
 // Open in mode nft only; shut by itself at the mode's deadline unless nft goes on behind it.
 [[nodiscard]] NftGate gate_of(std::uint64_t mode_word, std::uint64_t now_ns);
 

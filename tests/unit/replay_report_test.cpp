@@ -87,7 +87,8 @@ TEST(ReplayReport, TellsLimitedFromObserved) {
 TEST(ReplayReport, IsJsonWhateverTheFileIsCalled) {
     ReplayReport report = quiet_report();
     report.file = "\xff\"\n.pcap";
-    EXPECT_NE(to_json(report).find("\"file\": \"\xef\xbf\xbd\\\"\\n.pcap\""), std::string::npos) << to_json(report);
+    EXPECT_NE(to_json(report).find("\"file\": \"\xef\xbf\xbd\\\"\\n.pcap\""), std::string::npos)
+        << to_json(report);
 }
 
 } // namespace

@@ -235,7 +235,7 @@ TEST(SnapshotText, TheScreenTellsWhoAndUntilWhen) {
     const std::string text = to_text(with_ban(busy()), clock_text);
     EXPECT_TRUE(has(text, "192.0.2.66/32   smtp     default  DROPPED        17  1m 30s ago  t+45 (45s)\n"))
         << text;
-    EXPECT_TRUE(has(text, "2001:db8:0:1::/64  t+3600 (1h)  jo  abuse \"4711\"?\n")) << text;
+    EXPECT_TRUE(has(text, "2001:db8:0:1::/64  10s ago  t+3600 (1h)  jo  abuse \"4711\"?\n")) << text;
     EXPECT_TRUE(has(text, "smtp 10 per 1m, submission 20 per 1m (clipped)")) << text;
     EXPECT_TRUE(has(text, "Mode        xdp, as configured\n")) << text;
     EXPECT_TRUE(has(text, "Interfaces  eth0 native\n")) << text;

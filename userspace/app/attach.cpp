@@ -48,11 +48,12 @@ int attach(const GlobalOptions& global, const std::vector<std::string>& interfac
         throw;
     }
     Enforcement nft(loaded.program.maps());
-    nft.follow_mode(attached_names(global.pin_dir));
+    nft.follow_mode(arrival_names(global.pin_dir));
     poke_controller(loaded.program.maps());
     for (const Attachment& attachment : attached) {
-        std::cout << attachment.name << ": " << (attachment.fresh ? "attached" : "attached already, program renewed")
-                  << ", " << attachment.xdp << " XDP";
+        std::cout << attachment.name << ": "
+                  << (attachment.fresh ? "attached" : "attached already, program renewed") << ", "
+                  << attachment.xdp << " XDP";
         if (attachment.xdp == "generic")
             std::cout << " (the driver has no native mode, or refused it: slower, the same verdicts)";
         std::cout << '\n';
@@ -61,7 +62,9 @@ int attach(const GlobalOptions& global, const std::vector<std::string>& interfac
     }
     const ModeState mode = read_mode(loaded.program.maps(), boottime_ns());
     std::cout << "mode " << to_string(mode.mode)
-              << (mode.mode == Mode::observe ? ": counting only; `sluice mode nft` or `sluice mode xdp` enforces" : "")
+              << (mode.mode == Mode::observe
+                      ? ": counting only; `sluice mode nft` or `sluice mode xdp` enforces"
+                      : "")
               << '\n';
     return 0;
 }
@@ -105,26 +108,33 @@ int detach(const GlobalOptions& global, const std::vector<std::string>& interfac
     }
     Enforcement nft(maps);
     if (nft.present())
-        nft.install(attached_names(global.pin_dir), kernel_carve(maps, boottime_ns()));
+        nft.install(arrival_names(global.pin_dir), kernel_carve(maps, boottime_ns()));
     return 0;
 }
 
 } // namespace
 
 void add_attach(CLI::App& app, const GlobalOptions& global, Command& command) {
-    CLI::App* sub = app.add_subcommand("attach", "load the program and attach it to interfaces; drops nothing by itself");
+    CLI::App* sub =
+        app.add_subcommand("attach", "load the program and attach it to interfaces; drops nothing by itself");
     const auto interfaces = std::make_shared<std::vector<std::string>>();
-    sub->add_option("IFACE", *interfaces, "names, globs, or auto: where the default routes point")->required();
+    sub->add_option("IFACE", *interfaces, "names, globs, or auto: where the default routes point")
+        ->required();
     sub->footer("Example: sluice attach eth0");
-    sub->callback([&global, &command, interfaces] { command = [&global, interfaces] { return attach(global, *interfaces); }; });
+    sub->callback([&global, &command, interfaces] {
+        command = [&global, interfaces] { return attach(global, *interfaces); };
+    });
 }
 
 void add_detach(CLI::App& app, const GlobalOptions& global, Command& command) {
-    CLI::App* sub = app.add_subcommand("detach", "undo attach: without names, everything goes (program, counts, bans, nft table)");
+    CLI::App* sub = app.add_subcommand(
+        "detach", "undo attach: without names, everything goes (program, counts, bans, nft table)");
     const auto interfaces = std::make_shared<std::vector<std::string>>();
     sub->add_option("IFACE", *interfaces, "only these; counts and bans stay");
     sub->footer("Example: sluice detach");
-    sub->callback([&global, &command, interfaces] { command = [&global, interfaces] { return detach(global, *interfaces); }; });
+    sub->callback([&global, &command, interfaces] {
+        command = [&global, interfaces] { return detach(global, *interfaces); };
+    });
 }
 
 } // namespace sluice

@@ -9,6 +9,8 @@
 #include "kernel/pins.hpp"
 #include "kernel/policy_loader.hpp"
 
+#include <algorithm>
+
 namespace sluice {
 
 Config load_config_or_defaults(const std::string& path) {
@@ -40,8 +42,8 @@ Loaded load_with_policy(const std::string& pin_dir, const Config& config) {
     return loaded;
 }
 
-std::vector<Attachment> attach_all(const std::string& pin_dir, int program, const std::vector<Device>& devices,
-                                   XdpChoice choice) {
+std::vector<Attachment> attach_all(const std::string& pin_dir, int program,
+                                   const std::vector<Device>& devices, XdpChoice choice) {
     std::vector<Attachment> attached;
     try {
         for (const Device& device : devices)
@@ -66,11 +68,25 @@ std::string describe(const std::vector<Attachment>& attached) {
     return text;
 }
 
+bool names_interface(const Config& config, const std::string& name) {
+    return find_device(resolve_interfaces(config.interfaces), name).has_value();
+}
+
 std::vector<std::string> attached_names(const std::string& pin_dir) {
     std::vector<std::string> names;
     for (const Attachment& attachment : attachments(pin_dir))
         if (!attachment.name.empty())
             names.push_back(attachment.name);
+    return names;
+}
+
+std::vector<std::string> arrival_names(const std::string& pin_dir) {
+    const std::vector<Device> devices = list_devices();
+    std::vector<std::string> names;
+    for (const Attachment& attachment : attachments(pin_dir))
+        for (const std::string& name : names_upwards(devices, attachment.index))
+            if (std::find(names.begin(), names.end(), name) == names.end())
+                names.push_back(name);
     return names;
 }
 

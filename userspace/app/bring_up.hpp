@@ -30,13 +30,20 @@ struct Loaded {
 
 // Puts the program on every device; what is attached already gets the new program. On an
 // exception, what this call attached is detached again.
-std::vector<Attachment> attach_all(const std::string& pin_dir, int program, const std::vector<Device>& devices,
-                                   XdpChoice choice);
+std::vector<Attachment> attach_all(const std::string& pin_dir, int program,
+                                   const std::vector<Device>& devices, XdpChoice choice);
 
 // "eth0 (native), eth1 (generic: slower, see `sluice status`)"
 [[nodiscard]] std::string describe(const std::vector<Attachment>& attached);
 
+// Whether the configuration asks for this device, by name, glob or "auto".
+[[nodiscard]] bool names_interface(const Config& config, const std::string& name);
+
 // Names of the devices that are attached now.
 [[nodiscard]] std::vector<std::string> attached_names(const std::string& pin_dir);
+
+// Names under which nftables sees what arrives on them: the same, and the bridges, bonds and VLANs
+// above them.
+[[nodiscard]] std::vector<std::string> arrival_names(const std::string& pin_dir);
 
 } // namespace sluice

@@ -29,7 +29,9 @@ int check(const std::string& path) {
     std::size_t ports = 0;
     for (const Service& service : config.services)
         ports += service.ports.size();
-    const std::uint64_t entry = sizeof(sluice_source) + sizeof(sluice_source_key) + entry_overhead;
+    const std::uint64_t key =
+        (sizeof(sluice_source_key) + 7) / 8 * 8; // the kernel aligns the value behind it
+    const std::uint64_t entry = sizeof(sluice_source) + key + entry_overhead;
     std::cout << "ok: " << (config_is_written(path) ? path : "nothing is written, the defaults hold")
               << ", mode " << to_string(config.mode) << '\n'
               << "    " << counted(config.files.size(), "file", "files") << ", "
@@ -56,7 +58,7 @@ void add_config(CLI::App& app, const GlobalOptions& global, Command& command) {
     sub->footer("Example: sluice config check");
 
     CLI::App* checking = sub->add_subcommand("check", "is it valid? Exit code 2 with file:line if not");
-    checking->footer("The systemd unit runs it before every start.\n\n"
+    checking->footer("A service should run it before every start.\n\n"
                      "Example: sluice --config /tmp/new.toml config check");
     checking->callback([&global, &command] { command = [&global] { return check(global.config); }; });
 

@@ -72,10 +72,12 @@ void Controller::start() {
     }
     const std::vector<Device> devices = devices_to_attach(config_, options_.pin_dir);
     if (devices.empty())
-        throw Refusal("no interface to attach: write interfaces = [\"eth0\"] (or \"auto\") into " + options_.config);
+        throw Refusal("no interface to attach: write interfaces = [\"eth0\"] (or \"auto\") into " +
+                      options_.config);
     loaded_.emplace(load_with_policy(options_.pin_dir, config_));
     KernelMaps& maps = loaded_->program.maps();
-    const std::vector<Attachment> attached = attach_all(options_.pin_dir, loaded_->program.fd(), devices, config_.xdp);
+    const std::vector<Attachment> attached =
+        attach_all(options_.pin_dir, loaded_->program.fd(), devices, config_.xdp);
     names_ = read_names(maps);
     follow_allows();
     rebuild_index();
@@ -100,12 +102,13 @@ void Controller::start() {
 }
 
 void Controller::install() {
-    say_left_out(nft_->install(attached_names(options_.pin_dir), carve()));
+    say_left_out(nft_->install(arrival_names(options_.pin_dir), carve()));
 }
 
 void Controller::say_left_out(std::size_t elements) const {
     if (elements != 0)
-        spdlog::warn("{} sources found no room in nftables ([table] sources is what its maps are made for)", elements);
+        spdlog::warn("{} sources found no room in nftables ([table] sources is what its maps are made for)",
+                     elements);
 }
 
 void Controller::stop() {
@@ -165,7 +168,8 @@ std::uint64_t Controller::next_deadline() const {
 }
 
 void Controller::keep_house(std::uint64_t now_ns) {
-    if (const std::uint64_t interval_ns = watchdog_interval_ns(); interval_ns != 0 && next_watchdog_ns_ <= now_ns) {
+    if (const std::uint64_t interval_ns = watchdog_interval_ns();
+        interval_ns != 0 && next_watchdog_ns_ <= now_ns) {
         notify_watchdog();
         next_watchdog_ns_ = now_ns + interval_ns;
     }
@@ -207,8 +211,15 @@ void Controller::reload() {
             follow_configuration(maps, config_.mode);
         mode_ = read_mode(maps, boottime_ns());
         install();
+        for (const Device& device : devices)
+            if (!names_interface(config_, device.name))
+                spdlog::info(
+                    "{} stays attached, though the configuration does not name it; `sluice detach {}` ends "
+                    "that",
+                    device.name, device.name);
         spdlog::info("reloaded {}: {} classes, {} ranges; mode {}{}", options_.config, config_.classes.size(),
-                     loaded_->image.ranges.size(), to_string(mode_.mode), was_operators ? " (set by command)" : "");
+                     loaded_->image.ranges.size(), to_string(mode_.mode),
+                     was_operators ? " (set by command)" : "");
         sweep();
     } catch (const std::exception& error) {
         spdlog::error("reload refused, the old configuration goes on: {}", error.what());

@@ -56,7 +56,8 @@ private:
     void rebuild_index();
 
     // One look at a source: what nftables must be told is added to `changes`.
-    void look(const LivePolicy& live, const sluice_source_key& key, NftChanges& changes, std::uint64_t now_ns);
+    void look(const LivePolicy& live, const sluice_source_key& key, NftChanges& changes,
+              std::uint64_t now_ns);
     void commit(NftChanges& changes);
     // What lies inside the sources about to be limited and must go on passing.
     void protect(NftChanges& changes);
@@ -66,7 +67,9 @@ private:
     [[nodiscard]] Carve carve() const;
     [[nodiscard]] std::uint64_t next_deadline() const;
 
-    void log_limited(const sluice_source_key& key, const SourceVerdict& verdict, const sluice_source& entry) const;
+    void log_limited(const sluice_source_key& key, const SourceVerdict& verdict,
+                     const sluice_source& entry) const;
+    void log_all_limited() const; // the mode has changed what being over means
     void log_released(const sluice_source_key& key, const Watched& watched, const char* why) const;
     [[nodiscard]] std::string name_source(const sluice_source_key& key) const;
 
@@ -86,13 +89,13 @@ private:
     bool spares_ = true;      // nftables may hold something to tidy
     ModeState mode_;
     std::uint64_t events_lost_ = 0;
-    std::uint64_t next_house_ns_ = 0;   // counters, lost events
-    std::uint64_t next_sweep_ns_ = 0;   // no walk of the map before this
-    std::uint64_t next_tidy_ns_ = 0;    // no look at what is spared before this
-    std::uint64_t next_mend_ns_ = 0;    // somebody touched the table: look at it then; 0: nobody did
+    std::uint64_t next_house_ns_ = 0; // counters, lost events
+    std::uint64_t next_sweep_ns_ = 0; // no walk of the map before this
+    std::uint64_t next_tidy_ns_ = 0;  // no look at what is spared before this
+    std::uint64_t next_mend_ns_ = 0;  // somebody touched the table: look at it then; 0: nobody did
     std::uint64_t next_watchdog_ns_ = 0;
     std::uint64_t next_ban_end_ns_ = 0; // 0: nobody is banned
-    bool quiet_ = true; // at start: what is carried over is no change of state
+    bool quiet_ = true;                 // at start: what is carried over is no change of state
     bool stopping_ = false;
 };
 

@@ -36,18 +36,32 @@ std::string Controller::name_source(const sluice_source_key& key) const {
 
 void Controller::log_limited(const sluice_source_key& key, const SourceVerdict& verdict,
                              const sluice_source& entry) const {
-    const char* what = !verdict.to_be_dropped              ? "over (its class observes)"
-                       : mode_.mode == Mode::observe       ? "would be limited (mode observe)"
-                                                           : "limited";
+    const char* what = !verdict.to_be_dropped        ? "over (its class observes)"
+                       : mode_.mode == Mode::observe ? "would be limited (mode observe)"
+                                                     : "limited";
     spdlog::info("{}: {} class {}: {} attempts so far, limit {}, until {}", what, name_source(key),
                  names_.classes[verdict.class_id], entry.attempts, describe_limit(verdict.policy),
                  wall_time(verdict.until_ns));
 }
 
+void Controller::log_all_limited() const {
+    const KernelMaps& maps = loaded_->program.maps();
+    const LivePolicy live(maps);
+    const std::uint64_t now_ns = boottime_ns();
+    for (const auto& [key, watched] : watched_.all()) {
+        const std::optional<sluice_source> entry = maps.sources.find(key);
+        if (!entry || !watched.enforced)
+            continue;
+        const SourceVerdict verdict = judge_source(live, key, *entry, maps.sources.log_capacity(), now_ns);
+        if (verdict.to_be_dropped)
+            log_limited(key, verdict, *entry);
+    }
+}
+
 void Controller::log_released(const sluice_source_key& key, const Watched& watched, const char* why) const {
     const auto lasted = std::chrono::milliseconds((boottime_ns() - watched.since_ns) / 1'000'000);
-    spdlog::info("released: {} class {}: {}, after {}", name_source(key), names_.classes[watched.class_id], why,
-                 format_rough(lasted));
+    spdlog::info("released: {} class {}: {}, after {}", name_source(key), names_.classes[watched.class_id],
+                 why, format_rough(lasted));
 }
 
 void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftChanges& changes,
@@ -79,7 +93,8 @@ void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftC
     }
     const bool enforce = verdict.to_be_dropped && nft_->design().hashes(element.source);
     if (enforce && (known == nullptr || !known->enforced || known->until_ns != verdict.until_ns))
-        changes.put.push_back({element.source, element.service, names_.classes[verdict.class_id], verdict.until_ns});
+        changes.put.push_back(
+            {element.source, element.service, names_.classes[verdict.class_id], verdict.until_ns});
     else if (!enforce && known != nullptr && known->enforced)
         changes.remove.push_back(element);
     if (known != nullptr) {
@@ -139,7 +154,9 @@ void Controller::sweep() {
     for (const auto& [key, watched] : watched_.all())
         over.push_back(key);
     std::sort(over.begin(), over.end(), SourceKeyLess{});
-    const auto same = [](const auto& a, const auto& b) { return !SourceKeyLess{}(a, b) && !SourceKeyLess{}(b, a); };
+    const auto same = [](const auto& a, const auto& b) {
+        return !SourceKeyLess{}(a, b) && !SourceKeyLess{}(b, a);
+    };
     over.erase(std::unique(over.begin(), over.end(), same), over.end());
     NftChanges changes;
     for (const sluice_source_key& key : over)

@@ -42,8 +42,9 @@ void Controller::on_nft_events() {
 
 bool Controller::follow_allows() {
     std::map<Prefix, sluice_override> now = read_overrides(loaded_->program.maps().allows, boottime_ns());
-    const bool same = std::ranges::equal(allows_, now, {}, [](const auto& allow) { return allow.first; },
-                                         [](const auto& allow) { return allow.first; });
+    const bool same = std::ranges::equal(
+        allows_, now, {}, [](const auto& allow) { return allow.first; },
+        [](const auto& allow) { return allow.first; });
     allows_ = std::move(now);
     return !same;
 }
@@ -54,8 +55,9 @@ void Controller::follow_bans() {
     for (const auto& [prefix, ban] : now) {
         const auto old = bans_.find(prefix);
         if (!quiet_ && (old == bans_.end() || old->second.until_ns != ban.until_ns))
-            spdlog::info("banned: {} until {} by {}: {}{}", to_string(prefix), wall_time(ban.until_ns), ban.who,
-                         ban.reason, mode_.mode == Mode::observe ? " (mode observe: nothing is dropped)" : "");
+            spdlog::info("banned: {} until {} by {}: {}{}", to_string(prefix), wall_time(ban.until_ns),
+                         ban.who, ban.reason,
+                         mode_.mode == Mode::observe ? " (mode observe: nothing is dropped)" : "");
     }
     for (const auto& [prefix, ban] : bans_)
         if (!now.contains(prefix))
@@ -64,7 +66,8 @@ void Controller::follow_bans() {
     bans_ = std::move(now);
     next_ban_end_ns_ = 0;
     for (const auto& [prefix, ban] : bans_)
-        next_ban_end_ns_ = next_ban_end_ns_ == 0 ? ban.until_ns : std::min<std::uint64_t>(next_ban_end_ns_, ban.until_ns);
+        next_ban_end_ns_ =
+            next_ban_end_ns_ == 0 ? ban.until_ns : std::min<std::uint64_t>(next_ban_end_ns_, ban.until_ns);
 }
 
 void Controller::end_bans(std::uint64_t now_ns) {
@@ -86,11 +89,18 @@ void Controller::end_bans(std::uint64_t now_ns) {
 void Controller::follow_mode() {
     const ModeState before = mode_;
     mode_ = read_mode(loaded_->program.maps(), boottime_ns());
-    if (before.mode != mode_.mode || before.deadline_ns != mode_.deadline_ns) {
-        spdlog::info("mode {} -> {}{}", to_string(before.mode), to_string(mode_.mode),
-                     mode_.deadline_ns ? " until " + wall_time(*mode_.deadline_ns) : "");
-        next_mend_ns_ = boottime_ns(); // the gate has to follow
-    }
+    if (before.mode == mode_.mode && before.deadline_ns == mode_.deadline_ns)
+        return;
+    const std::string until = mode_.deadline_ns ? " until " + wall_time(*mode_.deadline_ns) + ", then " +
+                                                      std::string(to_string(mode_.afterwards))
+                                                : "";
+    if (before.mode == mode_.mode)
+        spdlog::info("mode stays {}{}", to_string(mode_.mode), until);
+    else
+        spdlog::info("mode {} -> {}{}", to_string(before.mode), to_string(mode_.mode), until);
+    if (before.mode == Mode::observe || mode_.mode == Mode::observe)
+        log_all_limited();
+    next_mend_ns_ = boottime_ns(); // the gate has to follow
 }
 
 void Controller::mend_table() {
@@ -103,9 +113,10 @@ void Controller::mend_table() {
     rebuild_index();
     NftState state = nft_->read();
     if (!state.complete()) {
-        spdlog::warn("nft table inet sluice {}: made anew from kernel state (`sluice mode observe` or stopping the "
-                     "service ends enforcement for good)",
-                     state.present ? "was changed by somebody (" + state.damage + ")" : "is gone");
+        spdlog::warn(
+            "nft table inet sluice {}: made anew from kernel state (`sluice mode observe` or stopping the "
+            "service ends enforcement for good)",
+            state.present ? "was changed by somebody (" + state.damage + ")" : "is gone");
         if (!state.present)
             close_ledger(maps);
         install();
@@ -143,8 +154,8 @@ void Controller::find_missing(const NftState& state, NftChanges& changes, std::u
         if (!loaded_->program.maps().sources.find(key))
             gone.push_back(key); // `sluice release` takes both away
         else
-            changes.put.push_back({source_of(key), names_.services[key.service], names_.classes[watched.class_id],
-                                   watched.until_ns});
+            changes.put.push_back({source_of(key), names_.services[key.service],
+                                   names_.classes[watched.class_id], watched.until_ns});
     }
     for (const sluice_source_key& key : gone) {
         log_released(key, *watched_.find(key), "by command");
@@ -152,7 +163,8 @@ void Controller::find_missing(const NftState& state, NftChanges& changes, std::u
     }
     for (const auto& [prefix, ban] : bans_)
         if (nft_->design().hashes(prefix) && !there.contains({"", prefix}))
-            changes.put.push_back({prefix, "", names_.classes[live.place(prefix, now_ns).class_id], ban.until_ns});
+            changes.put.push_back(
+                {prefix, "", names_.classes[live.place(prefix, now_ns).class_id], ban.until_ns});
     const bool ranged = std::any_of(bans_.begin(), bans_.end(),
                                     [&](const auto& ban) { return !nft_->design().hashes(ban.first); });
     if (ranged && state.ban_ranges.empty())

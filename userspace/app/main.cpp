@@ -49,15 +49,21 @@ int main(int argc, char** argv) {
     app.add_option("--pin-dir", global.pin_dir, "where kernel state is pinned")->capture_default_str();
     app.require_subcommand(1);
     app.fallthrough();
-    for (const auto add :
-         {sluice::add_attach, sluice::add_detach, sluice::add_run, sluice::add_mode, sluice::add_reload,
-          sluice::add_status, sluice::add_stats, sluice::add_bans, sluice::add_ban, sluice::add_release,
-          sluice::add_replay, sluice::add_config})
+    for (const auto add : {sluice::add_attach, sluice::add_detach, sluice::add_run, sluice::add_mode,
+                           sluice::add_reload, sluice::add_status, sluice::add_stats, sluice::add_bans,
+                           sluice::add_ban, sluice::add_release, sluice::add_replay, sluice::add_config})
         add(app, global, command);
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        // CLI11 misses the command before it looks at the word that stands in its place
+        const std::vector<std::string> unknown = app.remaining();
+        if (app.get_subcommands().empty() && !unknown.empty()) {
+            std::cerr << "sluice: there is no command \"" << unknown.front()
+                      << "\"; sluice --help lists them\n";
+            return bad_usage;
+        }
         const int code = app.exit(error);
         return code == 0 ? 0 : bad_usage;
     }

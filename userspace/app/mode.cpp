@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `sluice mode`: show or switch what is enforced, at once, whether or not the controller runs.
+#include "kernel/mode.hpp"
 #include "app/bring_up.hpp"
 #include "app/command.hpp"
 #include "core/duration.hpp"
-#include "core/timestamp.hpp"
 #include "core/refusal.hpp"
+#include "core/timestamp.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/enforcement.hpp"
 #include "kernel/local_time.hpp"
-#include "kernel/mode.hpp"
 #include "kernel/process.hpp"
 
 #include <csignal>
@@ -43,8 +43,10 @@ int show(const KernelMaps& maps, bool json) {
     }
     std::cout << to_string(state.mode);
     if (state.deadline_ns)
-        std::cout << " until " << to_local_time(to_wall(*state.deadline_ns)) << ", then " << to_string(state.afterwards);
-    std::cout << (state.by_operator ? " (set by command; `sluice mode config` returns to the configuration)" : "")
+        std::cout << " until " << to_local_time(to_wall(*state.deadline_ns)) << ", then "
+                  << to_string(state.afterwards);
+    std::cout << (state.by_operator ? " (set by command; `sluice mode config` returns to the configuration)"
+                                    : "")
               << '\n';
     return 0;
 }
@@ -76,7 +78,7 @@ int switch_mode(const GlobalOptions& global, const ModeOptions& options) {
         choose_mode(maps, *wanted, deadline(options, now_ns), now_ns);
     const std::uint32_t pid = maps.control.at(0).controller_pid;
     try {
-        Enforcement(maps).follow_mode(attached_names(global.pin_dir));
+        Enforcement(maps).follow_mode(arrival_names(global.pin_dir));
     } catch (const SystemError& error) {
         // the word in the map holds all the same: say what did not follow
         throw Refusal("the mode is " + std::string(to_string(read_mode(maps, now_ns).mode)) +
@@ -95,11 +97,13 @@ int switch_mode(const GlobalOptions& global, const ModeOptions& options) {
 void add_mode(CLI::App& app, const GlobalOptions& global, Command& command) {
     CLI::App* sub = app.add_subcommand("mode", "show or switch what is enforced, at once");
     const auto options = std::make_shared<ModeOptions>();
-    sub->add_option("MODE", options->mode,
-                    "observe: from this moment nothing is dropped, bans included; nft: nftables drops and logs; xdp: "
-                    "XDP drops, nftables logs a sample; config: what the configuration says");
+    sub->add_option(
+        "MODE", options->mode,
+        "observe: from this moment nothing is dropped, bans included; nft: nftables drops and logs; xdp: "
+        "XDP drops, nftables logs a sample; config: what the configuration says");
     sub->add_option("--for", options->for_time, "come back by itself after this time (1h)");
-    sub->add_option("--confirm", options->confirm, "come back by itself unless the same mode is set again in this time");
+    sub->add_option("--confirm", options->confirm,
+                    "come back by itself unless the same mode is set again in this time");
     sub->add_flag("--json", options->json, "for programs");
     sub->footer("Example: sluice mode nft --confirm 120s");
     sub->callback([&global, &command, options] {

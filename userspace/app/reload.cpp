@@ -70,13 +70,26 @@ void say_changes(const PolicyTexts& before, const PolicyTexts& after, std::uint3
     std::cout << (changed ? "reloaded\n" : "reloaded; services, classes and limits are what they were\n");
 }
 
+// What a reload does not change, where that may surprise.
+void say_beside(const Config& config, const KernelMaps& maps, const std::string& pin_dir) {
+    for (const std::string& name : attached_names(pin_dir))
+        if (!names_interface(config, name))
+            std::cout << name << " stays attached, though the configuration does not name it; `sluice detach "
+                      << name << "` ends that\n";
+    const Mode mode = read_mode(maps, boottime_ns()).mode;
+    if (mode != config.mode)
+        std::cout << "the mode stays " << to_string(mode) << "; `sluice mode config` changes it to "
+                  << to_string(config.mode) << '\n';
+}
+
 void wait_for_controller(const KernelMaps& maps, const std::string& pin_dir, std::uint32_t pid,
                          std::uint32_t before) {
     const std::uint64_t start_ns = boottime_ns();
     ::kill(static_cast<pid_t>(pid), SIGHUP);
     while (maps.control.at(0).generation == before) {
         if (!is_running(pid))
-            throw Refusal("the controller (pid " + std::to_string(pid) + ") ended while reloading; its log says why");
+            throw Refusal("the controller (pid " + std::to_string(pid) +
+                          ") ended while reloading; its log says why");
         if (boottime_ns() - start_ns > longest_wait_ns)
             throw Refusal("the controller (pid " + std::to_string(pid) +
                           ") has not switched after 60 s; its log says why (journalctl -u sluice)");
@@ -99,20 +112,20 @@ int reload(const GlobalOptions& global) {
     } else {
         const WriterLock lock(global.pin_dir);
         load_policy(maps, plan_policy(maps, config));
-        if (!read_mode(maps, boottime_ns()).by_operator && control.mode_word == control.wanted_word)
-            follow_configuration(maps, config.mode);
         Enforcement nft(maps);
         if (nft.present())
-            nft.install(attached_names(global.pin_dir), kernel_carve(maps, boottime_ns()));
+            nft.install(arrival_names(global.pin_dir), kernel_carve(maps, boottime_ns()));
     }
     say_changes(before, read_policies(maps), ranges, LivePolicy(maps).range_capacity());
+    say_beside(config, maps, global.pin_dir);
     return 0;
 }
 
 } // namespace
 
 void add_reload(CLI::App& app, const GlobalOptions& global, Command& command) {
-    CLI::App* sub = app.add_subcommand("reload", "re-read the configuration, wait until it holds, say what changed");
+    CLI::App* sub =
+        app.add_subcommand("reload", "re-read the configuration, wait until it holds, say what changed");
     sub->footer("Example: sluice reload");
     sub->callback([&global, &command] { command = [&global] { return reload(global); }; });
 }

@@ -29,7 +29,7 @@ bool WriteAccess::show_in_nft(const OverrideChanges& changes) {
         NftSocket socket;
         NftTable table(socket);
         const NftReport report =
-            project_changes(maps, table, attached_names(pin_dir_), changes, boottime_ns());
+            project_changes(maps, table, arrival_names(pin_dir_), changes, boottime_ns());
         poke_controller(maps);
         if (report.left_out != 0)
             std::cerr << "sluice: nftables has no room for " << report.left_out

@@ -58,7 +58,8 @@ public:
     explicit ExemptIndex(const PolicyImage& image, std::vector<Prefix> allows = {});
 
     // The addresses inside these prefixes that an exempt range or an allow protects even from a ban:
-    // sorted, disjoint, as few intervals as possible. An exempt class "default" protects nobody so. O(log n + answers) for each prefix.
+    // sorted, disjoint, as few intervals as possible. An exempt class "default" protects nobody so. O(log n +
+    // answers) for each prefix.
     [[nodiscard]] std::vector<AddressInterval> exempt_within(std::span<const Prefix> dropped) const;
 
     // The addresses inside these sources that are counted elsewhere: a range longer than a

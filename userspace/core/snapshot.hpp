@@ -24,7 +24,7 @@ struct SeenInterface {
 
 struct SeenMode {
     Mode mode = Mode::observe;
-    Mode afterwards = Mode::observe;      // when `until_ns` is set
+    Mode afterwards = Mode::observe; // when `until_ns` is set
     std::optional<std::uint64_t> until_ns;
     bool by_operator = false; // a command set it, not the configuration
     bool stopped = false;     // the controller was stopped: observe until it starts again
@@ -80,8 +80,8 @@ struct Snapshot {
     std::uint32_t controller_pid = 0;
     std::vector<SeenInterface> interfaces;
     std::array<std::uint64_t, SLUICE_COUNTERS> outcomes{}; // by enum sluice_outcome, sluice_counter
-    std::uint64_t over = 0; // attempts over, whatever became of them, of all classes
-    std::uint64_t dropped_nft = 0;    // packets nftables dropped, all tables since the pins were made
+    std::uint64_t over = 0;                  // attempts over, whatever became of them, of all classes
+    std::uint64_t dropped_nft = 0;           // packets nftables dropped, all tables since the pins were made
     std::optional<std::uint64_t> logged_nft; // log lines of the present table
     bool nft_present = false;
     std::string nft_problem; // why it could not be read; empty: it was

@@ -149,13 +149,14 @@ std::string sources_text(const Snapshot& snapshot, LocalTime local_time) {
 }
 
 std::string ban_table(const Snapshot& snapshot, LocalTime local_time, std::size_t most) {
-    Rows rows{{"BANNED", "UNTIL", "BY", "REASON"}};
+    Rows rows{{"BANNED", "SINCE", "UNTIL", "BY", "REASON"}};
     for (std::size_t i = 0; i < std::min(most, snapshot.bans.size()); ++i) {
         const SeenBan& ban = snapshot.bans[i];
-        rows.push_back({to_string(ban.source), end_of(ban.until_ns, snapshot, local_time), printable(ban.who),
-                        printable(ban.reason)});
+        rows.push_back(
+            {to_string(ban.source), format_rough(ms_between(ban.since_ns, snapshot.time_ns)) + " ago",
+             end_of(ban.until_ns, snapshot, local_time), printable(ban.who), printable(ban.reason)});
     }
-    return to_table("llll", rows);
+    return to_table("lllll", rows);
 }
 
 std::string counters_text(const Snapshot& snapshot) {

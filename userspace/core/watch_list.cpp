@@ -37,7 +37,8 @@ void WatchList::put(const sluice_source_key& key, const Watched& fresh, std::uin
     schedule(key, watched, now_ns);
 }
 
-void WatchList::keep(const sluice_source_key& key, std::uint64_t until_ns, bool enforced, std::uint64_t now_ns) {
+void WatchList::keep(const sluice_source_key& key, std::uint64_t until_ns, bool enforced,
+                     std::uint64_t now_ns) {
     const auto found = sources_.find(key);
     if (found == sources_.end())
         return;

@@ -23,10 +23,10 @@ struct SourceKeyLess {
 };
 
 struct Watched {
-    std::uint64_t until_ns = 0;  // release moment as last written to nftables
-    std::uint64_t since_ns = 0;  // when it became over
-    std::uint64_t look_ns = 0;   // when to read the entry again
-    std::uint64_t pause_ns = 0;  // between the last look and the next
+    std::uint64_t until_ns = 0; // release moment as last written to nftables
+    std::uint64_t since_ns = 0; // when it became over
+    std::uint64_t look_ns = 0;  // when to read the entry again
+    std::uint64_t pause_ns = 0; // between the last look and the next
     std::uint16_t class_id = 0;
     bool enforced = false; // has an element in nftables (its class limits, and it is not exempt)
 };

@@ -97,7 +97,8 @@ public:
         for (std::size_t done = 0; done < keys.size(); done += step) {
             auto count = static_cast<std::uint32_t>(std::min(step, keys.size() - done));
             const std::uint32_t wanted = count;
-            if (::bpf_map_update_batch(fd_.get(), keys.data() + done, values.data() + done, &count, nullptr) != 0)
+            if (::bpf_map_update_batch(fd_.get(), keys.data() + done, values.data() + done, &count,
+                                       nullptr) != 0)
                 throw SystemError("write map", name_, errno);
             if (count != wanted)
                 throw SystemError("write map", name_ + " (batch cut short)", EIO);

@@ -10,10 +10,10 @@
 #include <fnmatch.h>
 #include <functional>
 #include <libmnl/libmnl.h>
+#include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/if.h>
 
 namespace sluice {
 namespace {
@@ -60,8 +60,8 @@ void dump(std::uint16_t type, unsigned char family, const char* what, const Each
         const ssize_t size = ::mnl_socket_recvfrom(socket.get(), buffer, sizeof(buffer));
         if (size < 0)
             throw SystemError("dump", what, errno);
-        result = ::mnl_cb_run(buffer, static_cast<std::size_t>(size), 1, ::mnl_socket_get_portid(socket.get()),
-                              deliver, const_cast<Each*>(&each));
+        result = ::mnl_cb_run(buffer, static_cast<std::size_t>(size), 1,
+                              ::mnl_socket_get_portid(socket.get()), deliver, const_cast<Each*>(&each));
         if (result < 0)
             throw SystemError("dump", what, errno);
     }
@@ -186,9 +186,18 @@ std::vector<std::uint32_t> default_route_devices() {
 }
 
 std::optional<Device> find_device(const std::vector<Device>& devices, const std::string& name) {
-    const auto found =
-        std::find_if(devices.begin(), devices.end(), [&](const Device& device) { return device.name == name; });
+    const auto found = std::find_if(devices.begin(), devices.end(),
+                                    [&](const Device& device) { return device.name == name; });
     return found == devices.end() ? std::nullopt : std::optional<Device>(*found);
+}
+
+std::vector<std::string> names_upwards(const std::vector<Device>& devices, std::uint32_t index) {
+    std::vector<std::string> names;
+    for (const std::uint32_t each : above(devices, index))
+        for (const Device& device : devices)
+            if (device.index == each)
+                names.push_back(device.name);
+    return names;
 }
 
 std::vector<Device> resolve_interfaces(const std::vector<std::string>& wanted) {
@@ -196,8 +205,9 @@ std::vector<Device> resolve_interfaces(const std::vector<std::string>& wanted) {
     std::vector<Device> chosen;
     const auto choose = [&](const Device& device) {
         if (!device.ethernet)
-            throw Refusal(device.name + " has no Ethernet header (PPP, tunnel): XDP cannot read its packets; attach "
-                                        "the device below it");
+            throw Refusal(device.name +
+                          " has no Ethernet header (PPP, tunnel): XDP cannot read its packets; attach "
+                          "the device below it");
         if (!find_device(chosen, device.name))
             chosen.push_back(device);
     };

@@ -55,7 +55,8 @@ Fd create_link(int program, const Device& device, XdpChoice choice) {
                       "; sluice displaces none: remove it first (ip link set " + device.name +
                       " xdp off), or attach another interface");
     }
-    throw SystemError(std::string("attach ") + (choice == XdpChoice::generic ? "generic" : "native") + " XDP to",
+    throw SystemError(std::string("attach ") + (choice == XdpChoice::generic ? "generic" : "native") +
+                          " XDP to",
                       device.name, error);
 }
 

@@ -17,8 +17,8 @@ bool counted_alone(const Address& address) {
     return link_local || std::equal(nat64.begin(), nat64.end(), address.bytes.begin());
 }
 
-std::optional<sluice_override> holding(const BpfMap<sluice_lpm_key, sluice_override>& map, const Prefix& source,
-                                       std::uint64_t now_ns) {
+std::optional<sluice_override> holding(const BpfMap<sluice_lpm_key, sluice_override>& map,
+                                       const Prefix& source, std::uint64_t now_ns) {
     sluice_lpm_key key = to_lpm_key(source);
     while (true) {
         const std::optional<sluice_override> word = map.find(key);
@@ -50,7 +50,8 @@ SourcePlace LivePolicy::place(const Prefix& source, std::uint64_t now_ns) const 
         }
     }
     place.exempt = policy(place.class_id, 0).action == SLUICE_ACTION_EXEMPT;
-    if (const auto allow = holding(maps_.allows, source, now_ns); allow && allow->prefix_len >= place.range_length) {
+    if (const auto allow = holding(maps_.allows, source, now_ns);
+        allow && allow->prefix_len >= place.range_length) {
         place.exempt = true;
         place.allow = allow;
     }

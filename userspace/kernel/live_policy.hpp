@@ -16,10 +16,10 @@ namespace sluice {
 
 struct SourcePlace {
     std::uint16_t class_id = 0;
-    std::uint8_t range_length = 0;          // mapped, of the longest range around the source; 0: none
-    std::optional<std::uint32_t> range_id;  // position in the configuration's list of ranges
-    bool exempt = false;                    // by its class, or by an allow at least as long
-    std::optional<sluice_override> allow;   // the allow that makes it so
+    std::uint8_t range_length = 0;         // mapped, of the longest range around the source; 0: none
+    std::optional<std::uint32_t> range_id; // position in the configuration's list of ranges
+    bool exempt = false;                   // by its class, or by an allow at least as long
+    std::optional<sluice_override> allow;  // the allow that makes it so
 };
 
 // A view of one generation: make a new one after a reload. Reads only.

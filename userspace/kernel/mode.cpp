@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The word is one 64-bit store, so packets see the old or the new mode, never a mixture.
+// The kernel copies the control word as aligned 64-bit words, so packets see the old or the new
+// mode; a deadline that is torn for an instant could at most end a mode a moment late.
 #include "kernel/mode.hpp"
 
 namespace sluice {
@@ -43,7 +44,8 @@ ModeState read_mode(const KernelMaps& maps, std::uint64_t now_ns) {
     return state;
 }
 
-void choose_mode(KernelMaps& maps, Mode mode, std::optional<std::uint64_t> deadline_ns, std::uint64_t now_ns) {
+void choose_mode(KernelMaps& maps, Mode mode, std::optional<std::uint64_t> deadline_ns,
+                 std::uint64_t now_ns) {
     const ModeState before = read_mode(maps, now_ns);
     const std::uint64_t old = maps.control.at(0).wanted_word;
     const Mode lasting = before.deadline_ns ? before.afterwards : before.mode;
@@ -69,7 +71,8 @@ void restore_mode(KernelMaps& maps, Mode configured, std::uint64_t now_ns) {
 }
 
 void suspend_mode(KernelMaps& maps) {
-    write(maps, sluice_mode_word(SLUICE_MODE_OBSERVE, SLUICE_MODE_OBSERVE, 0), maps.control.at(0).wanted_word);
+    write(maps, sluice_mode_word(SLUICE_MODE_OBSERVE, SLUICE_MODE_OBSERVE, 0),
+          maps.control.at(0).wanted_word);
 }
 
 } // namespace sluice

@@ -68,7 +68,7 @@ TableHandle make_table() {
     nftnl_table_set_str(handle.get(), NFTNL_TABLE_NAME, table);
     nftnl_table_set_u32(handle.get(), NFTNL_TABLE_FLAGS, 0); // awake, if it was made dormant
     UserData data;
-    data.text(NFTNL_UDATA_TABLE_COMMENT, "made by sluice, which undoes changes; see sluice(8)");
+    data.text(NFTNL_UDATA_TABLE_COMMENT, "made by sluice, which undoes changes; `sluice status` explains it");
     nftnl_table_set_data(handle.get(), NFTNL_TABLE_USERDATA, data.data(), data.size());
     return handle;
 }

@@ -37,7 +37,8 @@ WriterLock::WriterLock(const std::string& pin_dir) {
     require_bpffs(pin_dir);
     if (::mkdir(pin_dir.c_str(), 0700) != 0 && errno != EEXIST)
         throw SystemError("create directory", pin_dir, errno);
-    directory_ = Fd(check(::open(pin_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open directory", pin_dir));
+    directory_ =
+        Fd(check(::open(pin_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open directory", pin_dir));
     while (::flock(directory_.get(), LOCK_EX) != 0)
         if (errno != EINTR)
             throw SystemError("lock", pin_dir, errno);
@@ -70,7 +71,8 @@ void check_identity(const KernelMaps& maps) {
     if (identity.abi_version != SLUICE_ABI_VERSION)
         throw Refusal("the pinned state was made by sluice " + std::string(identity.version) + " (layout " +
                       std::to_string(identity.abi_version) + ", this is " + SLUICE_VERSION + " with layout " +
-                      std::to_string(SLUICE_ABI_VERSION) + "); remove it with that version's `sluice detach`");
+                      std::to_string(SLUICE_ABI_VERSION) +
+                      "); remove it with that version's `sluice detach`");
     if (identity.netns_inode != current_netns())
         throw Refusal("sluice works in network namespace net:[" + std::to_string(identity.netns_inode) +
                       "], this command runs in net:[" + std::to_string(current_netns()) +

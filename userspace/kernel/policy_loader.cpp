@@ -16,8 +16,8 @@ constexpr std::uint32_t smallest_list = 1; // the kernel refuses maps of no entr
 Fd make_range_list(const std::vector<RangeEntry>& ranges) {
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
     const auto size = std::max(smallest_list, static_cast<std::uint32_t>(ranges.size()));
-    Fd list(::bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "range_list", sizeof(sluice_lpm_key), sizeof(sluice_class_ref),
-                             size, &options));
+    Fd list(::bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "range_list", sizeof(sluice_lpm_key),
+                             sizeof(sluice_class_ref), size, &options));
     if (!list)
         throw SystemError("create map", "range_list", errno);
     std::vector<sluice_lpm_key> keys;
@@ -82,7 +82,8 @@ void put_names(KernelMaps& maps, const Names& names) {
     std::vector<sluice_name> values(SLUICE_NAMES);
     for (std::uint32_t i = 0; i < SLUICE_NAMES; i++) {
         keys[i] = i;
-        const std::string& name = i < SLUICE_MAX_CLASSES ? names.classes[i] : names.services[i - SLUICE_MAX_CLASSES];
+        const std::string& name =
+            i < SLUICE_MAX_CLASSES ? names.classes[i] : names.services[i - SLUICE_MAX_CLASSES];
         std::strncpy(values[i].text, name.c_str(), sizeof(values[i].text) - 1);
     }
     maps.names.put_many(keys, values);
@@ -90,8 +91,10 @@ void put_names(KernelMaps& maps, const Names& names) {
 
 void put_shape(KernelMaps& maps, std::uint32_t half, const PolicyImage& image) {
     sluice_shape shape{};
-    shape.count4 = static_cast<std::uint8_t>(std::min<std::size_t>(image.prefixes4.size(), SLUICE_MAX_LENGTHS));
-    shape.count6 = static_cast<std::uint8_t>(std::min<std::size_t>(image.prefixes6.size(), SLUICE_MAX_LENGTHS));
+    shape.count4 =
+        static_cast<std::uint8_t>(std::min<std::size_t>(image.prefixes4.size(), SLUICE_MAX_LENGTHS));
+    shape.count6 =
+        static_cast<std::uint8_t>(std::min<std::size_t>(image.prefixes6.size(), SLUICE_MAX_LENGTHS));
     std::copy_n(image.prefixes4.begin(), shape.count4, shape.prefixes4);
     std::copy_n(image.prefixes6.begin(), shape.count6, shape.prefixes6);
     std::strncpy(shape.log_prefix, image.log_prefix.c_str(), sizeof(shape.log_prefix) - 1);
@@ -107,7 +110,8 @@ void clear_reused(KernelMaps& maps, const Names& before, const Names& after) {
         for (std::uint32_t service = 0; service < SLUICE_MAX_SERVICES; service++) {
             const bool other_service =
                 before.services[service] != after.services[service] && !after.services[service].empty();
-            if ((other_class || other_service) && !(before.classes[id].empty() && before.services[service].empty()))
+            if ((other_class || other_service) &&
+                !(before.classes[id].empty() && before.services[service].empty()))
                 maps.tallies.clear(id * SLUICE_MAX_SERVICES + service);
         }
     }

@@ -16,6 +16,7 @@ void load_policy(KernelMaps& maps, const PolicyImage& image);
 [[nodiscard]] Names read_names(const KernelMaps& maps);
 
 // The live policy of a class and service.
-[[nodiscard]] sluice_policy live_policy(const KernelMaps& maps, std::uint32_t class_id, std::uint32_t service);
+[[nodiscard]] sluice_policy live_policy(const KernelMaps& maps, std::uint32_t class_id,
+                                        std::uint32_t service);
 
 } // namespace sluice

@@ -95,7 +95,8 @@ Program Program::load(const ProgramOptions& options) {
     fit_sources(skeleton->maps.sources, options);
     if (!options.pin_dir.empty())
         pin_maps(skeleton->obj, options.pin_dir);
-    skeleton->rodata->log_capacity = (::bpf_map__value_size(skeleton->maps.sources) - SLUICE_SOURCE_SIZE(0)) / 8;
+    skeleton->rodata->log_capacity =
+        (::bpf_map__value_size(skeleton->maps.sources) - SLUICE_SOURCE_SIZE(0)) / 8;
     skeleton->rodata->time_in_metadata = options.time_in_metadata ? 1 : 0;
     if (const int error = sluice_bpf__load(skeleton.get()); error != 0)
         throw SystemError("load", "BPF program (" + tail_of(libbpf_said) + ")", error);

@@ -73,7 +73,8 @@ void Reader::read_mode() {
     }
     seen_.controller_pid = control.controller_pid;
     seen_.controller = is_running(control.controller_pid);
-    const std::uint64_t wanted = control.wanted_word & ~std::uint64_t{SLUICE_MODE_BY_OPERATOR | SLUICE_MODE_BACK_TO_CONFIG};
+    const std::uint64_t wanted =
+        control.wanted_word & ~std::uint64_t{SLUICE_MODE_BY_OPERATOR | SLUICE_MODE_BACK_TO_CONFIG};
     seen_.mode.stopped =
         !seen_.controller && static_cast<Mode>(sluice_mode_at(wanted, now_ns_)) != seen_.mode.mode;
 }

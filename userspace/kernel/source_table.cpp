@@ -41,7 +41,8 @@ bool SourceTable::erase(const sluice_source_key& key) {
     throw SystemError("delete from map", name_, errno);
 }
 
-void SourceTable::for_each(const std::function<void(const sluice_source_key&, const sluice_source&)>& visit) const {
+void SourceTable::for_each(
+    const std::function<void(const sluice_source_key&, const sluice_source&)>& visit) const {
     std::vector<sluice_source_key> keys(batch_size);
     std::vector<unsigned char> values(static_cast<std::size_t>(batch_size) * value_size_);
     std::uint32_t position = 0; // opaque to us: a bucket number
@@ -49,8 +50,8 @@ void SourceTable::for_each(const std::function<void(const sluice_source_key&, co
     bool first = true;
     while (true) {
         std::uint32_t count = room;
-        const int result = ::bpf_map_lookup_batch(fd_.get(), first ? nullptr : &position, &position, keys.data(),
-                                                  values.data(), &count, nullptr);
+        const int result = ::bpf_map_lookup_batch(fd_.get(), first ? nullptr : &position, &position,
+                                                  keys.data(), values.data(), &count, nullptr);
         if (result != 0 && errno == ENOSPC) { // one bucket holds more than a batch
             room *= 2;
             keys.resize(room);

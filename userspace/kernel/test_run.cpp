@@ -11,7 +11,8 @@
 
 namespace sluice {
 
-TestRunResult test_run(int program, std::span<const std::uint8_t> frame, std::uint64_t time_ns, bool want_frame) {
+TestRunResult test_run(int program, std::span<const std::uint8_t> frame, std::uint64_t time_ns,
+                       bool want_frame) {
     constexpr std::size_t meta = sizeof(time_ns);
     std::array<std::uint8_t, meta + test_run_max_frame> in{};
     std::array<std::uint8_t, meta + test_run_max_frame> out{};

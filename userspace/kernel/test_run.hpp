@@ -10,8 +10,8 @@
 namespace sluice {
 
 struct TestRunResult {
-    std::uint32_t action = 0;          // XDP_PASS, XDP_DROP ...
-    std::vector<std::uint8_t> frame;   // as the program left it; empty unless asked for
+    std::uint32_t action = 0;        // XDP_PASS, XDP_DROP ...
+    std::vector<std::uint8_t> frame; // as the program left it; empty unless asked for
 };
 
 // The kernel refuses frames of less than this, and needs no more than the other.

@@ -20,34 +20,34 @@
 
 #define PARSE_VLAN_TAGS 2
 #define PARSE_MAX_CHAIN 8	/* IPv6 extension headers; honest senders use two or three */
-#define PARSE_MAX_OFFSET 0x7fff	/* 8 headers of 2 KiB behind the tags: more than any frame holds */
+#define PARSE_MAX_OFFSET 0x7fff /* 8 headers of 2 KiB behind the tags: more than any frame holds */
 #define PARSE_TCP_FLAGS_END 14	/* bytes of TCP header up to and including the flags */
 
 enum parse_result {
 	PARSE_NOT_TCP = 0,
-	PARSE_TCP,		/* ports, flags and tcp_offset are set */
+	PARSE_TCP, /* ports, flags and tcp_offset are set */
 	PARSE_MALFORMED,
 	PARSE_FRAGMENT,		/* non-first, of anything */
 	PARSE_TINY_FRAGMENT,	/* first fragment that ends before TCP's flags; ports set if they are there */
-	PARSE_OVERLAP_FRAGMENT,	/* TCP at fragment offset 8: would overwrite the flags */
+	PARSE_OVERLAP_FRAGMENT, /* TCP at fragment offset 8: would overwrite the flags */
 	PARSE_LONG_CHAIN,
 };
 
 struct packet {
-	__be32 saddr[4];	/* v4-mapped; set for every result but NOT_TCP and MALFORMED */
+	__be32 saddr[4]; /* v4-mapped; set for every result but NOT_TCP and MALFORMED */
 	__be32 daddr[4];
 	__be16 sport;
 	__be16 dport;
-	__u16 tcp_offset;	/* from the start of the frame */
-	__u8 flags;		/* byte 13 of the TCP header */
-	__u8 is_fragment;	/* a first fragment: the rest of the header may be elsewhere */
+	__u16 tcp_offset; /* from the start of the frame */
+	__u8 flags;	  /* byte 13 of the TCP header */
+	__u8 is_fragment; /* a first fragment: the rest of the header may be elsewhere */
 };
 
 struct cursor {
 	void *start;
 	void *pos;
 	void *end;
-	__u32 left;		/* bytes that the IP header says are left; may be less than the frame */
+	__u32 left; /* bytes that the IP header says are left; may be less than the frame */
 };
 
 /* The next `size` bytes, or NULL; the cursor moves past them. */
@@ -103,14 +103,16 @@ static __always_inline enum parse_result parse_tcp(struct cursor *cur, struct pa
 	__u8 *tcp = cur->pos;
 	__u32 left = cur->left;
 
-	if (pkt->is_fragment && (left < PARSE_TCP_FLAGS_END || (void *)tcp + PARSE_TCP_FLAGS_END > cur->end)) {
+	if (pkt->is_fragment &&
+	    (left < PARSE_TCP_FLAGS_END || (void *)tcp + PARSE_TCP_FLAGS_END > cur->end)) {
 		if (left >= 4 && (void *)tcp + 4 <= cur->end) {
 			pkt->sport = *(__be16 *)tcp;
 			pkt->dport = *(__be16 *)(tcp + 2);
 		}
 		return PARSE_TINY_FRAGMENT;
 	}
-	if (!pkt->is_fragment && (left < sizeof(struct tcphdr) || (void *)tcp + sizeof(struct tcphdr) > cur->end))
+	if (!pkt->is_fragment &&
+	    (left < sizeof(struct tcphdr) || (void *)tcp + sizeof(struct tcphdr) > cur->end))
 		return PARSE_MALFORMED;
 	if ((void *)tcp + PARSE_TCP_FLAGS_END > cur->end)
 		return PARSE_MALFORMED;
@@ -177,9 +179,9 @@ static __always_inline int is_extension(__u8 next)
 
 /* Where a walk along the extension headers stands. */
 struct chain {
-	__u32 offset;	/* of the header at hand, from the start of the frame */
-	__u32 left;	/* bytes of payload from there on */
-	__u8 next;	/* its protocol */
+	__u32 offset; /* of the header at hand, from the start of the frame */
+	__u32 left;   /* bytes of payload from there on */
+	__u8 next;    /* its protocol */
 	__u8 is_fragment;
 	__u8 pad[2];
 };
@@ -213,7 +215,7 @@ __noinline int walk_extensions(struct xdp_md *ctx, struct chain *chain)
 
 			if (field >> 3)
 				return field >> 3 == 1 && header[0] == IPPROTO_TCP ? PARSE_OVERLAP_FRAGMENT
-										  : PARSE_FRAGMENT;
+										   : PARSE_FRAGMENT;
 			chain->is_fragment |= field & 1; /* an atomic one inside must not hide the outer */
 		}
 		length = extension_length(next, header);
@@ -230,7 +232,8 @@ __noinline int walk_extensions(struct xdp_md *ctx, struct chain *chain)
 	return next == IPPROTO_TCP ? PARSE_TCP : PARSE_NOT_TCP;
 }
 
-static __always_inline enum parse_result parse_ipv6(struct xdp_md *ctx, struct cursor *cur, struct packet *pkt)
+static __always_inline enum parse_result parse_ipv6(struct xdp_md *ctx, struct cursor *cur,
+						    struct packet *pkt)
 {
 	struct ipv6hdr *ip = cursor_take(cur, sizeof(*ip));
 
@@ -246,7 +249,7 @@ static __always_inline enum parse_result parse_ipv6(struct xdp_md *ctx, struct c
 	 */
 	if (!pkt->saddr[0] && !pkt->saddr[1] && pkt->saddr[2] == bpf_htonl(0xffff))
 		return PARSE_MALFORMED;
-	if (ip->payload_len)	/* 0: jumbogram, the frame's end decides */
+	if (ip->payload_len) /* 0: jumbogram, the frame's end decides */
 		cur->left = bpf_ntohs(ip->payload_len);
 	if (ip->nexthdr != IPPROTO_TCP) {
 		struct chain chain = {(__u32)(cur->pos - cur->start), cur->left, ip->nexthdr, 0, {0, 0}};

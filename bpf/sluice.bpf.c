@@ -155,7 +155,8 @@ static __always_inline void count_event(__u32 counter)
 		all->n[counter]++;
 }
 
-static __always_inline struct sluice_source *find_or_make_source(const struct sluice_source_key *key, __u64 owner)
+static __always_inline struct sluice_source *find_or_make_source(const struct sluice_source_key *key,
+								 __u64 owner)
 {
 	struct sluice_source *entry = bpf_map_lookup_elem(&sources, key);
 	struct sluice_source *blank;
@@ -262,8 +263,8 @@ static __always_inline int make_sample(struct xdp_md *ctx, const struct packet *
 
 /* Mode xdp, an attempt that must not get through: drop it, or let it through as a sample. */
 static __always_inline enum sluice_outcome enforce(struct xdp_md *ctx, const struct packet *pkt,
-						   const struct sluice_control *ctl, struct sluice_source *entry,
-						   __u64 now, int banned)
+						   const struct sluice_control *ctl,
+						   struct sluice_source *entry, __u64 now, int banned)
 {
 	__u64 sampled = WINDOW_READ(entry->sampled_ns);
 
@@ -271,7 +272,8 @@ static __always_inline enum sluice_outcome enforce(struct xdp_md *ctx, const str
 	if (!pkt->is_fragment && (!sampled || now >= sampled + ctl->log_every_ns)) {
 		if (!pace_allows(now, ctl->log_max))
 			count_event(SLUICE_SAMPLES_SUPPRESSED);
-		else if (WINDOW_CAS(entry->sampled_ns, sampled, now) && make_sample(ctx, pkt, ctl->sample_secret))
+		else if (WINDOW_CAS(entry->sampled_ns, sampled, now) &&
+			 make_sample(ctx, pkt, ctl->sample_secret))
 			return SLUICE_SAMPLED;
 	}
 	return banned ? SLUICE_DROPPED_BANNED : SLUICE_DROPPED_LIMITED;
@@ -342,7 +344,8 @@ __noinline int judge_attempt(struct xdp_md *ctx, struct packet *pkt, struct mome
 		log = banned ? 0 : WINDOW_LOG_WITHIN;
 	OPAQUE(log);
 	until_before = WINDOW_READ(entry->until_ns);
-	window = window_attempt(entry, owner, log_capacity, policy->connections, policy->per_ticks, at->now, log);
+	window =
+	    window_attempt(entry, owner, log_capacity, policy->connections, policy->per_ticks, at->now, log);
 	if (window.verdict == WINDOW_RECYCLED)
 		return SLUICE_FAILED_RECYCLED;
 	if (window.verdict == WINDOW_CONTENDED)

@@ -53,7 +53,7 @@
 #define WINDOW_TRIES SLUICE_MAX_LIMIT
 #define WINDOW_MARK_TRIES 8
 
-#define WINDOW_FIRST_HEAD (1ULL << 8)	/* lap 1, index 0 */
+#define WINDOW_FIRST_HEAD (1ULL << 8) /* lap 1, index 0 */
 
 /* Ticks, rounded down and up. Records are rounded up, the present down: never early. */
 static __always_inline __u64 window_floor(__u64 ns)
@@ -69,12 +69,12 @@ static __always_inline __u64 window_ceil(__u64 ns)
 enum window_verdict {
 	WINDOW_WITHIN = 0,
 	WINDOW_OVER,
-	WINDOW_CONTENDED,	/* lost WINDOW_TRIES races: that many attempts came in this instant */
-	WINDOW_RECYCLED,	/* the entry belongs to another source now; nothing was left in it */
+	WINDOW_CONTENDED, /* lost WINDOW_TRIES races: that many attempts came in this instant */
+	WINDOW_RECYCLED,  /* the entry belongs to another source now; nothing was left in it */
 };
 
 struct window_result {
-	__u64 release_ns;	/* WINDOW_OVER: when the next attempt would be within; else 0 */
+	__u64 release_ns; /* WINDOW_OVER: when the next attempt would be within; else 0 */
 	__u32 verdict;
 	__u32 pad;
 };
@@ -120,7 +120,8 @@ static __always_inline int window_holds(__u64 slot, struct window_place at)
 }
 
 /* Moves head past `at`; when another CPU has done so already, nothing happens. */
-static __always_inline void window_advance(struct sluice_source *entry, struct window_place at, __u32 capacity)
+static __always_inline void window_advance(struct sluice_source *entry, struct window_place at,
+					   __u32 capacity)
 {
 	__u64 from = at.lap << 8 | at.index;
 	__u64 to = at.index + 1 < capacity ? from + 1 : (at.lap + 1) << 8;
@@ -286,7 +287,8 @@ static __always_inline __u32 window_count(const struct sluice_source *entry, __u
 	while (count < capacity) {
 		struct window_place at = window_before(here, count + 1, capacity);
 
-		if (!at.lap || (window_slot(entry, at.index, capacity) >> 8) + per_ticks <= window_floor(now_ns))
+		if (!at.lap ||
+		    (window_slot(entry, at.index, capacity) >> 8) + per_ticks <= window_floor(now_ns))
 			break;
 		count++;
 	}

@@ -21,7 +21,7 @@ namespace sluice {
 namespace {
 
 // A list of elements may fill 64 KiB and overruns by one element before libnftnl takes it back.
-constexpr std::size_t scratch_size = 256 * 1024;
+constexpr std::size_t scratch_size = std::size_t{256} * 1024;
 
 using TableHandle = Handle<nftnl_table, nftnl_table_free>;
 using SetHandle = Handle<nftnl_set, nftnl_set_free>;

@@ -95,7 +95,7 @@ std::optional<NftEvent> to_event(const nlmsghdr* message, std::string_view table
 NftMonitor::NftMonitor(std::string table)
     : fd_(check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER), "socket",
                 "nf_tables notifications")),
-      table_(std::move(table)), buffer_(64 * 1024) {
+      table_(std::move(table)), buffer_(std::size_t{64} * 1024) {
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     check(bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind",

@@ -23,7 +23,7 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t receive_size = 256 * 1024;
+constexpr std::size_t receive_size = std::size_t{256} * 1024;
 constexpr int dump_tries = 16;
 constexpr int reply_wait_ms = 10'000;
 
@@ -108,7 +108,7 @@ std::vector<NftRefusal> NftSocket::try_commit(NftBatch& batch) {
         return {};
     const auto bytes = batch.finish();
     // The whole transaction is one datagram; each refusal that may come back costs about 1 KiB.
-    set_buffer(fd_.get(), SO_SNDBUFFORCE, SO_SNDBUF, bytes.size() + 64 * 1024);
+    set_buffer(fd_.get(), SO_SNDBUFFORCE, SO_SNDBUF, bytes.size() + std::size_t{64} * 1024);
     set_buffer(fd_.get(), SO_RCVBUFFORCE, SO_RCVBUF, (4U << 20) + std::size_t{1024} * batch.commands());
     while (receive(fd_.get(), buffer_, MSG_DONTWAIT) >= 0) { // leftovers of a request given up
     }

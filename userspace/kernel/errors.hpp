@@ -15,8 +15,12 @@ class SystemError : public std::system_error {
 public:
     // `error` is an errno value, positive or negated (as libbpf and netlink return it).
     SystemError(std::string operation, std::string object, int error)
-        : std::system_error(error < 0 ? -error : error, std::generic_category()),
-          operation_(std::move(operation)), object_(std::move(object)),
+        : SystemError(std::move(operation), std::move(object),
+                      std::error_code(error < 0 ? -error : error, std::generic_category())) {}
+
+    // For what no errno says well.
+    SystemError(std::string operation, std::string object, std::error_code error)
+        : std::system_error(error), operation_(std::move(operation)), object_(std::move(object)),
           text_(operation_ + (object_.empty() ? "" : " " + object_) + ": " + code().message()) {}
 
     [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }

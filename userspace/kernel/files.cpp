@@ -13,9 +13,36 @@
 
 namespace sluice {
 
+namespace {
+
+constexpr std::size_t largest_file = std::size_t{1} << 30;
+
+// Why a file is not read although the system would; the values are errno's.
+class FileRefusals : public std::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "file"; }
+    [[nodiscard]] std::string message(int value) const override {
+        return value == EFBIG ? "it is larger than 1 GiB" : "it is no regular file";
+    }
+};
+
+SystemError refusal(const std::string& path, int value) {
+    static const FileRefusals category;
+    return {"read", path, std::error_code(value, category)};
+}
+
+} // namespace
+
 std::string read_file(const std::string& path) {
     constexpr std::size_t step = 65536;
-    const Fd file(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path));
+    // O_NONBLOCK: nobody need ever write into a FIFO
+    const Fd file(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), "open", path));
+    struct stat status {};
+    check(::fstat(file.get(), &status), "look at", path);
+    if (!S_ISREG(status.st_mode))
+        throw refusal(path, EINVAL);
+    if (static_cast<std::size_t>(status.st_size) > largest_file)
+        throw refusal(path, EFBIG);
     std::string text;
     std::size_t used = 0;
     while (true) {
@@ -27,6 +54,8 @@ std::string read_file(const std::string& path) {
         if (check(count, "read", path) == 0)
             break;
         used += static_cast<std::size_t>(count);
+        if (used > largest_file)
+            throw refusal(path, EFBIG);
     }
     text.resize(used);
     return text;

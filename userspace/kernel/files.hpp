@@ -8,7 +8,8 @@
 
 namespace sluice {
 
-// The whole content. Throws SystemError naming the file.
+// The whole content of a regular file of at most 1 GiB. Throws SystemError naming the file; what is
+// no regular file is refused without waiting for it.
 [[nodiscard]] std::string read_file(const std::string& path);
 
 // Whether something is there, readable or not. A dangling link is there.

@@ -11,9 +11,10 @@ namespace sluice {
 
 inline constexpr const char* default_pin_dir = "/sys/fs/bpf/sluice";
 
-// Held by whoever changes pins, maps or the nft table; readers take none. Waits for its turn.
-// Creates the directory if need be; throws SystemError when that is refused, with advice when
-// no bpffs is mounted there.
+// Held by whoever changes pins, maps or the nft table; readers take none. Waits for its turn, at
+// most 30 s: then throws Refusal, which names the holder. Creates the directory if need be, again
+// if it was removed during the wait; throws SystemError when that is refused, with advice when no
+// bpffs is mounted there.
 class WriterLock {
 public:
     explicit WriterLock(const std::string& pin_dir);

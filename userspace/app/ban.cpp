@@ -62,8 +62,8 @@ std::string listed(const std::vector<std::string>& items) {
 
 class Banning {
 public:
-    Banning(const GlobalOptions& global, const BanOptions& options)
-        : access_(global.pin_dir), now_ns_(boottime_ns()), live_(access_.maps),
+    Banning(const GlobalOptions& global, const BanOptions& options, Answer& answer)
+        : answer_(answer), access_(global.pin_dir), now_ns_(boottime_ns()), live_(access_.maps),
           names_(read_names(access_.maps)), book_(access_.maps, live_, now_ns_),
           origins_(global.config, access_.maps), reason_(options.reason),
           until_ns_(now_ns_ + static_cast<std::uint64_t>(
@@ -80,6 +80,7 @@ private:
     bool refuse(const GivenAddress& given, const SourcePlace& place);
     void tell_exempt();
 
+    Answer& answer_;
     WriteAccess access_;
     std::uint64_t now_ns_;
     LivePolicy live_;
@@ -95,14 +96,15 @@ private:
 };
 
 bool Banning::refuse(const GivenAddress& given, const SourcePlace& place) {
-    std::cerr << "sluice: " << given.text << " is not banned: ";
+    std::ostream& err = answer_.to(std::cerr);
+    err << "sluice: " << given.text << " is not banned: ";
     if (place.allow) {
-        std::cerr << "it is allowed until " << clock_.local(place.allow->until_ns) << '\n';
+        err << "it is allowed until " << clock_.local(place.allow->until_ns) << '\n';
         return false;
     }
-    std::cerr << "class " << names_.classes[place.class_id] << " exempts it";
+    err << "class " << names_.classes[place.class_id] << " exempts it";
     const std::string origin = origins_.of(given.prefix, place);
-    std::cerr << (origin.empty() ? "" : " (" + origin + ")") << '\n';
+    err << (origin.empty() ? "" : " (" + origin + ")") << '\n';
     return false;
 }
 
@@ -110,18 +112,18 @@ void Banning::say(const BanResult& result, const Prefix& prefix, const std::stri
     const std::string until = clock_.local(result.word.until_ns);
     switch (result.verdict) {
     case BanVerdict::made:
-        std::cout << "banned " << subject << " until " << until << '\n';
+        answer_.to(std::cout) << "banned " << subject << " until " << until << '\n';
         break;
     case BanVerdict::extended:
-        std::cout << "extended the ban of " << subject << " until " << until << '\n';
+        answer_.to(std::cout) << "extended the ban of " << subject << " until " << until << '\n';
         break;
     case BanVerdict::kept:
-        std::cout << subject << " is banned until " << until << " already; the later end stays\n";
+        answer_.to(std::cout) << subject << " is banned until " << until << " already; the later end stays\n";
         break;
     case BanVerdict::covered: {
         const Prefix wider{masked(prefix.address, result.word.prefix_len), result.word.prefix_len};
-        std::cout << subject << " is banned until " << until << " already, as part of " << to_string(wider)
-                  << '\n';
+        answer_.to(std::cout) << subject << " is banned until " << until << " already, as part of "
+                              << to_string(wider) << '\n';
         break;
     }
     case BanVerdict::exempt:
@@ -131,7 +133,7 @@ void Banning::say(const BanResult& result, const Prefix& prefix, const std::stri
     for (const Prefix& narrower : result.absorbed)
         absorbed.push_back(to_string(narrower));
     if (!absorbed.empty())
-        std::cout << "  takes in bans that would have ended sooner: " << listed(absorbed) << '\n';
+        answer_.to(std::cout) << "  takes in bans that would have ended sooner: " << listed(absorbed) << '\n';
 }
 
 bool Banning::ban(const GivenAddress& given) {
@@ -164,14 +166,14 @@ void Banning::tell_exempt() {
                              ? to_string(interval.first)
                              : to_string(interval.first) + " to " + to_string(interval.last));
     if (!spared.empty())
-        std::cout << "exempt inside, and goes on passing: " << listed(spared) << '\n';
+        answer_.to(std::cout) << "exempt inside, and goes on passing: " << listed(spared) << '\n';
 }
 
 bool Banning::finish() {
     tell_exempt();
-    const bool shown = access_.show_in_nft(book_.changes());
+    const bool shown = access_.show_in_nft(book_.changes(), answer_);
     if (banned_ && sluice_mode_at(access_.maps.control_word().mode_word, now_ns_) == SLUICE_MODE_OBSERVE)
-        std::cout
+        answer_.to(std::cout)
             << "the mode is observe: recorded, and nothing is dropped (sluice mode nft, or xdp, drops)\n";
     return shown;
 }
@@ -183,7 +185,8 @@ int run_ban(const GlobalOptions& global, const BanOptions& options) {
     bool all = list.refused.empty();
     for (const std::string& line : list.refused)
         std::cerr << "sluice: " << line << '\n';
-    Banning banning(global, options);
+    Answer answer;
+    Banning banning(global, options, answer);
     for (const GivenAddress& given : list.addresses)
         all = banning.ban(given) && all;
     return banning.finish() && all ? 0 : 1;

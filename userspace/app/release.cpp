@@ -29,8 +29,8 @@ std::string quoted_reason(const sluice_override& word) {
 
 class Releasing {
 public:
-    explicit Releasing(const GlobalOptions& global)
-        : access_(global.pin_dir), now_ns_(boottime_ns()), live_(access_.maps),
+    Releasing(const GlobalOptions& global, Answer& answer)
+        : answer_(answer), access_(global.pin_dir), now_ns_(boottime_ns()), live_(access_.maps),
           book_(access_.maps, live_, now_ns_) {}
 
     bool release(const std::vector<GivenAddress>& addresses);
@@ -40,6 +40,7 @@ private:
     void forget(std::vector<Target>& targets);
     void tell_rest(const Target& target);
 
+    Answer& answer_;
     WriteAccess access_;
     std::uint64_t now_ns_;
     LivePolicy live_;
@@ -58,8 +59,8 @@ void Releasing::lift_ban(Target& target) {
         if (!word)
             continue;
         target.found = true;
-        std::cout << "lifted the ban of " << to_string(prefix) << ", which would have ended at "
-                  << clock_.local(word->until_ns) << quoted_reason(*word) << '\n';
+        answer_.to(std::cout) << "lifted the ban of " << to_string(prefix) << ", which would have ended at "
+                              << clock_.local(word->until_ns) << quoted_reason(*word) << '\n';
     }
 }
 
@@ -73,29 +74,30 @@ void Releasing::forget(std::vector<Target>& targets) {
             target.found = target.found || target.prefix.contains(source.source);
         released_.emplace_back(source.source, source.service);
         if (source.until_ns == 0)
-            std::cout << "forgot the count of " << to_string(source.source) << " in " << source.service
-                      << " (" << counted(source.attempts, "attempt", "attempts") << ", not over)\n";
+            answer_.to(std::cout) << "forgot the count of " << to_string(source.source) << " in "
+                                  << source.service << " (" << counted(source.attempts, "attempt", "attempts")
+                                  << ", not over)\n";
         else
-            std::cout << "released " << to_string(source.source) << " in " << source.service << ", "
-                      << (source.to_be_dropped ? "limited" : "over") << " until "
-                      << clock_.local(source.until_ns) << " ("
-                      << counted(source.attempts, "attempt", "attempts") << ")\n";
+            answer_.to(std::cout) << "released " << to_string(source.source) << " in " << source.service
+                                  << ", " << (source.to_be_dropped ? "limited" : "over") << " until "
+                                  << clock_.local(source.until_ns) << " ("
+                                  << counted(source.attempts, "attempt", "attempts") << ")\n";
     }
 }
 
 // What still holds for the source, so that nobody believes it is free.
 void Releasing::tell_rest(const Target& target) {
     if (!target.found)
-        std::cout << to_string(target.prefix) << ": nothing to lift\n";
+        answer_.to(std::cout) << to_string(target.prefix) << ": nothing to lift\n";
     if (const auto wider = book_.around(target.prefix))
-        std::cout << "  still banned as part of " << to_string(wider->first) << " until "
-                  << clock_.local(wider->second.until_ns) << quoted_reason(wider->second)
-                  << "; sluice release " << to_string(wider->first) << " lifts that\n";
+        answer_.to(std::cout) << "  still banned as part of " << to_string(wider->first) << " until "
+                              << clock_.local(wider->second.until_ns) << quoted_reason(wider->second)
+                              << "; sluice release " << to_string(wider->first) << " lifts that\n";
     const std::vector<Prefix> inside = book_.inside(target.prefix);
     for (std::size_t i = 0; i < std::min(inside.size(), listed_at_most); i++)
-        std::cout << "  still banned inside: " << to_string(inside[i]) << '\n';
+        answer_.to(std::cout) << "  still banned inside: " << to_string(inside[i]) << '\n';
     if (inside.size() > listed_at_most)
-        std::cout << "  and " << inside.size() - listed_at_most << " more\n";
+        answer_.to(std::cout) << "  and " << inside.size() - listed_at_most << " more\n";
 }
 
 bool Releasing::release(const std::vector<GivenAddress>& addresses) {
@@ -111,14 +113,15 @@ bool Releasing::release(const std::vector<GivenAddress>& addresses) {
         tell_rest(target);
     OverrideChanges changes = book_.changes();
     changes.released = std::move(released_);
-    return access_.show_in_nft(changes);
+    return access_.show_in_nft(changes, answer_);
 }
 
 int run_release(const GlobalOptions& global, const std::vector<std::string>& arguments) {
     const AddressList list = read_addresses(arguments, std::cin);
     for (const std::string& line : list.refused)
         std::cerr << "sluice: " << line << '\n';
-    return Releasing(global).release(list.addresses) && list.refused.empty() ? 0 : 1;
+    Answer answer;
+    return Releasing(global, answer).release(list.addresses) && list.refused.empty() ? 0 : 1;
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <unistd.h>
 
 namespace sluice {
 
@@ -22,7 +23,29 @@ void poke_controller(const KernelMaps& maps) {
 
 } // namespace
 
-bool WriteAccess::show_in_nft(const OverrideChanges& changes) {
+Answer::~Answer() {
+    for (const Part& part : parts_)
+        *part.stream << part.text.view();
+    std::cout.flush();
+}
+
+std::ostream& Answer::to(std::ostream& stream) {
+    if (parts_.empty() || parts_.back().stream != &stream)
+        parts_.push_back({&stream, {}});
+    return parts_.back().text;
+}
+
+WriteAccess::WriteAccess(const std::string& pin_dir)
+    : maps(open_state(pin_dir)), lock_(pin_dir), pin_dir_(pin_dir) {
+    try {
+        maps = open_state(pin_dir); // a detach may have come first
+    } catch (...) {
+        ::rmdir(pin_dir.c_str()); // the lock's, if it is empty
+        throw;
+    }
+}
+
+bool WriteAccess::show_in_nft(const OverrideChanges& changes, Answer& answer) {
     if (changes.banned.empty() && changes.lifted.empty() && changes.released.empty())
         return true;
     try {
@@ -32,12 +55,12 @@ bool WriteAccess::show_in_nft(const OverrideChanges& changes) {
             project_changes(maps, table, arrival_names(pin_dir_), changes, boottime_ns());
         poke_controller(maps);
         if (report.left_out != 0)
-            std::cerr << "sluice: nftables has no room for " << report.left_out
-                      << " of them; raise sources in [table] and attach again\n";
+            answer.to(std::cerr) << "sluice: nftables has no room for " << report.left_out
+                                 << " of them; raise sources in [table] and attach again\n";
         return report.left_out == 0;
     } catch (const SystemError& error) {
-        std::cerr << "sluice: recorded in the kernel, but nftables does not show it yet: " << error.what()
-                  << "; `sluice run` repairs that\n";
+        answer.to(std::cerr) << "sluice: recorded in the kernel, but nftables does not show it yet: "
+                             << error.what() << "; `sluice run` repairs that\n";
         return false;
     }
 }

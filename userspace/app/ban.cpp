@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 namespace sluice {
 namespace {
@@ -36,7 +37,7 @@ std::chrono::milliseconds ban_duration(const std::string& text) {
     return *duration;
 }
 
-// Reasons are shown on terminals and in logs.
+// Reasons are shown on terminals, in logs and in JSON.
 void check_reason(const std::string& reason) {
     if (reason.size() > longest_reason)
         throw UsageError("the reason has " + std::to_string(reason.size()) + " bytes; write at most " +
@@ -48,6 +49,11 @@ void check_reason(const std::string& reason) {
         const bool c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
         if (byte < 0x20 || byte == 0x7f || c1)
             throw UsageError("the reason has control characters in it; write one line of plain text");
+    }
+    try {
+        (void)nlohmann::json(reason).dump(); // refuses what is no UTF-8
+    } catch (const nlohmann::json::type_error&) {
+        throw UsageError("the reason is not valid UTF-8; write plain text, or type it on a UTF-8 terminal");
     }
 }
 

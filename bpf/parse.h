@@ -3,7 +3,7 @@
  * packet -> attempt: from the frame to the TCP header, or the reason why there is none.
  * Each step checks its bounds, moves the cursor on and returns what comes next.
  *
- * Looked through: two VLAN tags (802.1Q, 802.1ad), PPPoE session (RFC 2516), IPv4 options, IPv6
+ * Looked through: 8 VLAN tags (802.1Q, 802.1ad), PPPoE session (RFC 2516), IPv4 options, IPv6
  * hop-by-hop, routing, destination, fragment (RFC 8200) and authentication headers (RFC 4302).
  * Not looked through: MPLS, tunnels, ESP: what is inside does not end at this host's ports.
  */
@@ -18,7 +18,7 @@
 
 #include "opaque.h"
 
-#define PARSE_VLAN_TAGS 2
+#define PARSE_VLAN_TAGS 8	/* honest senders use one or two */
 #define PARSE_MAX_CHAIN 8	/* IPv6 extension headers; honest senders use two or three */
 #define PARSE_MAX_OFFSET 0x7fff /* 8 headers of 2 KiB behind the tags: more than any frame holds */
 #define PARSE_TCP_FLAGS_END 14	/* bytes of TCP header up to and including the flags */
@@ -31,10 +31,11 @@ enum parse_result {
 	PARSE_TINY_FRAGMENT,	/* first fragment that ends before TCP's flags; ports set if they are there */
 	PARSE_OVERLAP_FRAGMENT, /* TCP at fragment offset 8: would overwrite the flags */
 	PARSE_LONG_CHAIN,
+	PARSE_MANY_TAGS, /* addresses not known */
 };
 
 struct packet {
-	__be32 saddr[4]; /* v4-mapped; set for every result but NOT_TCP and MALFORMED */
+	__be32 saddr[4]; /* v4-mapped; set for every result but NOT_TCP, MALFORMED, MANY_TAGS */
 	__be32 daddr[4];
 	__be16 sport;
 	__be16 dport;
@@ -62,8 +63,38 @@ static __always_inline void *cursor_take(struct cursor *cur, __u32 size)
 	return here;
 }
 
-/* Protocol (network order) behind Ethernet, VLAN tags and PPPoE; 0 if it is none of ours. */
-static __always_inline __be16 parse_link(struct cursor *cur)
+static __always_inline int is_tag(__be16 proto)
+{
+	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
+}
+
+/*
+ * Counts the tags behind the Ethernet header; TAGS_CUT if the frame ends in them, TAGS_TOO_MANY.
+ * Linux takes off any number of priority tags (VID 0), so what is behind them is delivered. A
+ * function of its own for the same reason as walk_extensions.
+ */
+#define TAGS_CUT -1
+#define TAGS_TOO_MANY -2
+__noinline int count_tags(struct xdp_md *ctx)
+{
+	__be16 *proto = (void *)(long)ctx->data + offsetof(struct ethhdr, h_proto);
+	void *data_end = (void *)(long)ctx->data_end;
+
+	for (int tags = 0; tags <= PARSE_VLAN_TAGS; tags++) {
+		if ((void *)(proto + 1) > data_end)
+			return TAGS_CUT;
+		if (!is_tag(*proto))
+			return tags;
+		proto += 2;
+	}
+	return TAGS_TOO_MANY;
+}
+
+/*
+ * Protocol (network order) behind Ethernet, VLAN tags and PPPoE; 0 if it is none of ours. Still a
+ * tag if there are too many.
+ */
+static __always_inline __be16 parse_link(struct xdp_md *ctx, struct cursor *cur)
 {
 	struct ethhdr *eth = cursor_take(cur, sizeof(*eth));
 	__be16 proto;
@@ -71,16 +102,22 @@ static __always_inline __be16 parse_link(struct cursor *cur)
 	if (!eth)
 		return 0;
 	proto = eth->h_proto;
-#pragma unroll
-	for (int i = 0; i < PARSE_VLAN_TAGS; i++) {
-		__be16 *tag;
+	if (is_tag(proto)) {
+		int tags = count_tags(ctx);
+		__u32 length = (__u32)tags * 4;
+		__be16 *last;
 
-		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
-			break;
-		tag = cursor_take(cur, 4);
-		if (!tag)
+		if (tags == TAGS_TOO_MANY)
+			return proto;
+		if (tags <= 0)
 			return 0;
-		proto = tag[1];
+		OPAQUE(length);
+		length &= 0x3f; /* in the very register that is added to the pointer */
+		cur->pos += length;
+		last = cur->pos;
+		if ((void *)last > cur->end)
+			return 0;
+		proto = last[-1];
 	}
 	if (proto == bpf_htons(ETH_P_PPP_SES)) {
 		/* version and type, code, session, length; then the PPP protocol */
@@ -272,12 +309,14 @@ static __always_inline enum parse_result parse_frame(struct xdp_md *ctx, struct 
 {
 	void *data = (void *)(long)ctx->data;
 	struct cursor cur = {data, data, (void *)(long)ctx->data_end, 0xffffffff};
-	__be16 proto = parse_link(&cur);
+	__be16 proto = parse_link(ctx, &cur);
 
 	if (proto == bpf_htons(ETH_P_IP))
 		return parse_ipv4(&cur, pkt);
 	if (proto == bpf_htons(ETH_P_IPV6))
 		return parse_ipv6(ctx, &cur, pkt);
+	if (is_tag(proto))
+		return PARSE_MANY_TAGS;
 	return PARSE_NOT_TCP;
 }
 

@@ -146,7 +146,7 @@ static __always_inline void source_key(const struct packet *pkt, const struct pl
 	key->service = service;
 }
 
-static __always_inline void count_event(__u32 counter)
+static __always_inline void count_event(__u64 counter)
 {
 	__u32 zero = 0;
 	struct sluice_counters *all = bpf_map_lookup_elem(&counters, &zero);
@@ -406,6 +406,10 @@ static __always_inline int judge(struct xdp_md *ctx)
 	if (!ctl)
 		return SLUICE_FAILED_CONTROL;
 	at.half = *(volatile __u32 *)&ctl->generation & 1;
+	if (parsed == PARSE_MANY_TAGS) { /* whoever sends it: exempt or not is not known */
+		at.mode = sluice_mode_at(WINDOW_READ(ctl->mode_word), packet_time(ctx));
+		return at.mode == SLUICE_MODE_OBSERVE ? SLUICE_LONG_CHAIN : SLUICE_LONG_CHAIN_DROPPED;
+	}
 	if (pkt.dport || parsed == PARSE_TCP) { /* else: not known, or never will be */
 		service = service_of(pkt.dport, at.half);
 		if (!service)
@@ -438,8 +442,9 @@ static __always_inline int is_drop(__u32 outcome)
 SEC("xdp")
 int sluice(struct xdp_md *ctx)
 {
-	__u32 outcome = judge(ctx);
+	__u64 outcome = (__u32)judge(ctx);
 
+	OPAQUE(outcome); /* one register for the check and for what it guards */
 	if (outcome < SLUICE_OUTCOMES)
 		count_event(outcome);
 	return is_drop(outcome) ? XDP_DROP : XDP_PASS;

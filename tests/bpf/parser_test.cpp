@@ -132,10 +132,21 @@ IPv4 at_offset(IPv4 ip, std::uint16_t offset, bool more = false) {
     return ip;
 }
 
-Packet chain_of(const IPv6& ip, std::size_t headers, Packet inner) {
+Packet chain_behind(const IPv6& ip, std::size_t headers, Packet inner) {
     for (std::size_t i = 0; i < headers; i++)
         inner = Packet(destination()) / inner;
-    return Ethernet{} / (Packet(ip) / inner);
+    return Packet(ip) / inner;
+}
+
+Packet chain_of(const IPv6& ip, std::size_t headers, const Packet& inner) {
+    return Ethernet{} / chain_behind(ip, headers, inner);
+}
+
+// Priority tags of both kinds by turns.
+Packet behind_tags(std::size_t tags, Packet inner) {
+    for (std::size_t i = 0; i < tags; i++)
+        inner = Vlan{.id = 0, .tpid = static_cast<std::uint16_t>(i % 2 ? 0x88a8 : 0x8100)} / inner;
+    return Ethernet{} / inner;
 }
 
 const Row link_rows[] = {
@@ -154,8 +165,32 @@ const Row link_rows[] = {
     {"QinQ_IPv6", Taken::attempt,
      [](From f) { return Ethernet{} / Vlan{.tpid = 0x88a8} / Vlan{} / f.v6 / TCP{}; }},
     {"two_8021Q_tags", Taken::attempt, [](From f) { return Ethernet{} / Vlan{} / Vlan{} / f.v4 / TCP{}; }},
-    {"third_tag", Taken::not_tcp,
+    {"three_tags", Taken::attempt,
      [](From f) { return Ethernet{} / Vlan{} / Vlan{} / Vlan{} / f.v4 / TCP{}; }},
+    // Linux takes off every tag with VID 0
+    {"three_priority_tags_IPv4", Taken::attempt, [](From f) { return behind_tags(3, f.v4 / TCP{}); }},
+    {"three_priority_tags_IPv6", Taken::attempt, [](From f) { return behind_tags(3, f.v6 / TCP{}); }},
+    {"three_priority_tags_PPPoE", Taken::attempt,
+     [](From f) { return behind_tags(3, Pppoe{} / f.v4 / TCP{}); }},
+    {"four_priority_tags_IPv4", Taken::attempt, [](From f) { return behind_tags(4, f.v4 / TCP{}); }},
+    {"four_priority_tags_IPv6", Taken::attempt,
+     [](From f) { return behind_tags(4, f.v6 / hop_by_hop() / TCP{}); }},
+    {"eight_priority_tags_IPv4", Taken::attempt, [](From f) { return behind_tags(8, f.v4 / TCP{}); }},
+    {"eight_priority_tags_IPv6", Taken::attempt, [](From f) { return behind_tags(8, f.v6 / TCP{}); }},
+    {"eight_priority_tags_SYN_ACK", Taken::not_syn, [](From f) { return behind_tags(8, f.v4 / syn_ack); }},
+    {"eight_priority_tags_UDP", Taken::not_tcp, [](From f) { return behind_tags(8, f.v4 / UDP{}); }},
+    {"eight_priority_tags_tiny_fragment", Taken::tiny,
+     [](From f) { return behind_tags(8, first_fragment(f.v4) / Packet(TCP{}).keep(8)); }},
+    {"eight_priority_tags_chain_of_8", Taken::attempt,
+     [](From f) { return behind_tags(8, chain_behind(f.v6, 8, TCP{})); }},
+    {"third_tag_cut", Taken::not_tcp,
+     [](From f) { return behind_tags(3, f.v4 / TCP{}).cut_to(14 + 3 * 4 - 1); }},
+    {"cut_behind_three_tags", Taken::malformed,
+     [](From f) { return behind_tags(3, f.v4 / TCP{}).cut_to(14 + 3 * 4); }},
+    {"eighth_tag_cut", Taken::not_tcp,
+     [](From f) { return behind_tags(8, f.v4 / TCP{}).cut_to(14 + 8 * 4 - 1); }},
+    {"ninth_tag_cut_away", Taken::not_tcp,
+     [](From f) { return behind_tags(9, f.v4 / TCP{}).cut_to(14 + 7 * 4); }},
     {"tag_cut", Taken::not_tcp, [](From f) { return (Ethernet{} / Vlan{} / f.v4 / TCP{}).cut_to(16); }},
     {"PPPoE_IPv4", Taken::attempt, [](From f) { return Ethernet{} / Pppoe{} / f.v4 / TCP{}; }},
     {"PPPoE_IPv6", Taken::attempt, [](From f) { return Ethernet{} / Pppoe{} / f.v6 / TCP{}; }},
@@ -454,6 +489,39 @@ const Row tcp_rows[] = {
     {"wrong_checksum_is_not_looked_at", Taken::attempt,
      [](From f) { return Ethernet{} / f.v4 / TCP{.checksum = std::uint16_t{0xbad}}; }},
 };
+
+constexpr std::size_t tag_counts[] = {1, 2, 3, 4, 8};
+
+TEST(ParserTags, hide_nobody_from_the_limit) {
+    SLUICE_NEEDS_BPF();
+    DataPlane plane;
+    plane.load("mode = \"xdp\"\n[limit]\nconnections = 1\nper = \"1m\"\n");
+    const auto both = [&](std::size_t tags, Verdict expected) {
+        EXPECT_EQ(plane.send(behind_tags(tags, IPv4{} / TCP{}), noon), expected) << tags << " tags, IPv4";
+        EXPECT_EQ(plane.send(behind_tags(tags, IPv6{} / TCP{}), noon), expected) << tags << " tags, IPv6";
+    };
+    both(0, Verdict::pass(SLUICE_PASSED));
+    for (const std::size_t tags : tag_counts)
+        both(tags, Verdict::drop(SLUICE_DROPPED_LIMITED));
+}
+
+// Who sent it is not read, so nobody is exempt.
+TEST(ParserTags, more_than_8_are_dropped_for_all) {
+    SLUICE_NEEDS_BPF();
+    DataPlane plane;
+    plane.load(policy);
+    for (const std::size_t tags : {9, 10, 300})
+        for (const From& from : {stranger, exempt})
+            for (const Packet& inner : {from.v4 / TCP{}, from.v6 / TCP{}, from.v4 / UDP{}}) {
+                const Packet frame = behind_tags(tags, inner);
+                plane.set_mode(Mode::observe);
+                EXPECT_EQ(plane.send(frame, noon), Verdict::pass(SLUICE_LONG_CHAIN)) << tags;
+                for (const Mode mode : {Mode::nft, Mode::xdp}) {
+                    plane.set_mode(mode);
+                    EXPECT_EQ(plane.send(frame, noon), Verdict::drop(SLUICE_LONG_CHAIN_DROPPED)) << tags;
+                }
+            }
+}
 
 INSTANTIATE_TEST_SUITE_P(Link, Parser, testing::ValuesIn(link_rows), row_name);
 INSTANTIATE_TEST_SUITE_P(IPv4, Parser, testing::ValuesIn(ipv4_rows), row_name);

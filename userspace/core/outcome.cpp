@@ -54,9 +54,10 @@ constexpr auto rows = std::to_array<Row>({
      "TCP fragment that would overwrite the flags (RFC 1858, RFC 3128), which no honest sender makes; "
      "dropped."},
     {SLUICE_LONG_CHAIN, Kind::other, "long_chain",
-     "More than 8 IPv6 extension headers; passed (mode observe, or an exempt source)."},
+     "More headers than any honest sender stacks: over 8 IPv6 extension headers or VLAN tags; passed (mode "
+     "observe, or extension headers from an exempt source)."},
     {SLUICE_LONG_CHAIN_DROPPED, Kind::other, "long_chain_dropped",
-     "More than 8 IPv6 extension headers, which no honest sender makes; dropped."},
+     "More headers than any honest sender stacks: over 8 IPv6 extension headers or VLAN tags; dropped."},
     {SLUICE_FAILED_CONTROL, Kind::failure, "failed_control",
      "Not judged: sluice's settings are missing in the kernel; passed."},
     {SLUICE_FAILED_CLASS, Kind::failure, "failed_class",

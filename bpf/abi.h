@@ -71,7 +71,7 @@ enum sluice_outcome {
 	SLUICE_TINY_FRAGMENT_DROPPED,
 	SLUICE_OVERLAP_FRAGMENT, /* TCP fragment at offset 8 (RFC 1858, RFC 3128): passed */
 	SLUICE_OVERLAP_FRAGMENT_DROPPED,
-	SLUICE_LONG_CHAIN, /* more than 8 IPv6 extension headers: passed */
+	SLUICE_LONG_CHAIN, /* over 8 IPv6 extension headers or VLAN tags: passed */
 	SLUICE_LONG_CHAIN_DROPPED,
 	/* our own failures: all of them pass the packet */
 	SLUICE_FAILED_CONTROL,	/* no control word, port table or policy */
@@ -97,15 +97,17 @@ SLUICE_SIZE(sluice_counters, sizeof(__u64) * SLUICE_COUNTERS);
 
 /* Map `control`, one element. Written under the writers' lock, read by every packet. */
 struct sluice_control {
-	__u64 mode_word;      /* see sluice_mode_at(); one word, so that it changes at once */
-	__u32 generation;     /* its lowest bit selects the live half of ports, policies, ranges */
-	__u32 sample_secret;  /* sequence number of samples; nftables knows a sample by it */
-	__u64 log_every_ns;   /* at most one sample per source in this time */
-	__u32 log_max;	      /* and this many samples per second in all */
-	__u32 controller_pid; /* of `sluice run`; 0: none. For commands, not for packets */
-	__u64 wanted_word;    /* mode word the operator asked for; comes into force again after a stop */
+	__u64 mode_word;       /* see sluice_mode_at(); one word, so that it changes at once */
+	__u32 generation;      /* its lowest bit selects the live half of ports, policies, ranges */
+	__u32 sample_secret;   /* sequence number of samples; nftables knows a sample by it */
+	__u64 log_every_ns;    /* at most one sample per source in this time */
+	__u32 log_max;	       /* and this many samples per second in all */
+	__u32 controller_pid;  /* of `sluice run`; 0: none. For commands, not for packets */
+	__u32 reloads_refused; /* by the controller since the pins were made; commands wait for it */
+	__u32 pad;
+	__u64 wanted_word; /* mode word the operator asked for; comes into force again after a stop */
 };
-SLUICE_SIZE(sluice_control, 40);
+SLUICE_SIZE(sluice_control, 48);
 
 /*
  * Mode word: bits 0-1 the mode until the deadline, bits 2-3 the mode after it,

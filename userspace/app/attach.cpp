@@ -23,6 +23,10 @@ void poke_controller(const KernelMaps& maps) {
         ::kill(static_cast<pid_t>(pid), SIGUSR1);
 }
 
+bool controlled(const std::string& pin_dir) {
+    return is_pinned(pin_dir) && is_running(open_state(pin_dir).control.at(0).controller_pid);
+}
+
 int attach(const GlobalOptions& global, const std::vector<std::string>& interfaces) {
     const Config config = load_config_or_defaults(global.config);
     const std::vector<Device> devices = resolve_interfaces(interfaces);
@@ -32,7 +36,9 @@ int attach(const GlobalOptions& global, const std::vector<std::string>& interfac
     const bool fresh = !is_pinned(global.pin_dir);
     Loaded loaded = [&] {
         try {
-            return load_with_policy(global.pin_dir, config);
+            // with a controller alive the policy is its own: `sluice reload` changes that
+            return controlled(global.pin_dir) ? load_program(global.pin_dir, config)
+                                              : load_with_policy(global.pin_dir, config);
         } catch (...) {
             if (fresh)
                 remove_pins(global.pin_dir);
@@ -75,8 +81,16 @@ int detach_all(const GlobalOptions& global, const std::vector<Attachment>& attac
         if (const std::uint32_t pid = maps.control.at(0).controller_pid; is_running(pid))
             throw Refusal("the controller runs (pid " + std::to_string(pid) +
                           ") and would attach again; stop it first (systemctl stop sluice)");
+        const bool alive = std::any_of(attached.begin(), attached.end(),
+                                       [](const Attachment& attachment) { return attachment.index != 0; });
+        if (alive)
+            check_identity(maps); // another namespace's table would stay and go on dropping
         if (maps.identity.at(0).netns_inode == current_netns())
             Enforcement(maps).remove();
+    }
+    if (!is_pinned(global.pin_dir) && attached.empty()) {
+        remove_pins(global.pin_dir); // the directory that the lock has made
+        throw Refusal("nothing is attached: nothing is pinned in " + global.pin_dir);
     }
     for (const Attachment& attachment : attached)
         detach_device(global.pin_dir, attachment);

@@ -28,7 +28,7 @@ PolicyImage plan_policy(const KernelMaps& maps, const Config& config) {
     return image;
 }
 
-Loaded load_with_policy(const std::string& pin_dir, const Config& config) {
+Loaded load_program(const std::string& pin_dir, const Config& config) {
     if (is_pinned(pin_dir))
         check_identity(KernelMaps::open_pinned(pin_dir));
     Loaded loaded{Program::load({.sources = config.table_sources,
@@ -37,6 +37,11 @@ Loaded load_with_policy(const std::string& pin_dir, const Config& config) {
                                  .pin_dir = pin_dir}),
                   {}};
     write_identity(loaded.program.maps());
+    return loaded;
+}
+
+Loaded load_with_policy(const std::string& pin_dir, const Config& config) {
+    Loaded loaded = load_program(pin_dir, config);
     loaded.image = plan_policy(loaded.program.maps(), config);
     load_policy(loaded.program.maps(), loaded.image);
     return loaded;

@@ -22,6 +22,8 @@ struct Loaded {
     Program program;
     PolicyImage image;
 };
+// Without the policy: what is loaded already goes on to hold.
+[[nodiscard]] Loaded load_program(const std::string& pin_dir, const Config& config);
 [[nodiscard]] Loaded load_with_policy(const std::string& pin_dir, const Config& config);
 
 // Compiles under the ids that the kernel uses now, and refuses what these maps cannot hold.

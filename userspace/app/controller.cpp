@@ -74,10 +74,17 @@ void Controller::start() {
     if (devices.empty())
         throw Refusal("no interface to attach: write interfaces = [\"eth0\"] (or \"auto\") into " +
                       options_.config);
-    loaded_.emplace(load_with_policy(options_.pin_dir, config_));
+    const bool fresh = !is_pinned(options_.pin_dir);
+    std::vector<Attachment> attached;
+    try {
+        loaded_.emplace(load_with_policy(options_.pin_dir, config_));
+        attached = attach_all(options_.pin_dir, loaded_->program.fd(), devices, config_.xdp);
+    } catch (...) {
+        if (fresh)
+            remove_pins(options_.pin_dir);
+        throw;
+    }
     KernelMaps& maps = loaded_->program.maps();
-    const std::vector<Attachment> attached =
-        attach_all(options_.pin_dir, loaded_->program.fd(), devices, config_.xdp);
     names_ = read_names(maps);
     follow_allows();
     rebuild_index();
@@ -181,6 +188,9 @@ void Controller::keep_house(std::uint64_t now_ns) {
         nft_->take_counters();
         tidy_spared(now_ns);
     }
+    // a device may have been renamed, or come and gone
+    if (arrival_names(options_.pin_dir) != nft_->design().interfaces)
+        next_mend_ns_ = now_ns;
     const std::uint64_t lost = read_counters(loaded_->program.maps()).n[SLUICE_EVENTS_LOST];
     if (lost != events_lost_ && now_ns >= next_sweep_ns_) {
         spdlog::warn("{} events were lost; reading the whole table instead", lost - events_lost_);
@@ -193,6 +203,7 @@ void Controller::keep_house(std::uint64_t now_ns) {
 
 void Controller::reload() {
     notify_reloading();
+    const std::uint32_t before = loaded_->program.maps().control.at(0).generation;
     try {
         Config fresh = load_config(options_.config);
         const WriterLock lock(options_.pin_dir);
@@ -201,14 +212,14 @@ void Controller::reload() {
         PolicyImage image = plan_policy(maps, fresh);
         attach_all(options_.pin_dir, loaded_->program.fd(), devices, fresh.xdp);
         load_policy(maps, image);
+        next_mend_ns_ = boottime_ns(); // from here on nftables has to follow, whatever comes
         loaded_->image = std::move(image);
         config_ = std::move(fresh);
         names_ = read_names(maps);
         follow_allows();
         rebuild_index();
-        const bool was_operators = mode_.by_operator;
-        if (!was_operators)
-            follow_configuration(maps, config_.mode);
+        // read anew: a command may have switched it while this waited for the lock
+        reload_mode(maps, config_.mode, boottime_ns());
         mode_ = read_mode(maps, boottime_ns());
         install();
         for (const Device& device : devices)
@@ -219,12 +230,27 @@ void Controller::reload() {
                     device.name, device.name);
         spdlog::info("reloaded {}: {} classes, {} ranges; mode {}{}", options_.config, config_.classes.size(),
                      loaded_->image.ranges.size(), to_string(mode_.mode),
-                     was_operators ? " (set by command)" : "");
+                     mode_.by_operator ? " (set by command)" : "");
         sweep();
     } catch (const std::exception& error) {
-        spdlog::error("reload refused, the old configuration goes on: {}", error.what());
+        if (loaded_->program.maps().control.at(0).generation == before) {
+            note_refused_reload();
+            spdlog::error("reload refused, the old configuration goes on: {}", error.what());
+        } else {
+            spdlog::error("reloaded, but nftables has not followed yet (tried again at once): {}",
+                          error.what());
+        }
     }
     notify_ready("mode " + std::string(to_string(mode_.mode)));
+}
+
+// `sluice reload` waits for one of two words to change.
+void Controller::note_refused_reload() {
+    const WriterLock lock(options_.pin_dir);
+    KernelMaps& maps = loaded_->program.maps();
+    sluice_control control = maps.control.at(0);
+    control.reloads_refused++;
+    maps.control.put(0, control);
 }
 
 void Controller::rebuild_index() {

@@ -41,6 +41,7 @@ private:
     void install();
     void say_left_out(std::size_t elements) const;
     void reload();
+    void note_refused_reload();
     void on_events();
     void on_nft_events();
     void look_at_due();

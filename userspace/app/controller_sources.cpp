@@ -66,6 +66,10 @@ void Controller::log_released(const sluice_source_key& key, const Watched& watch
 
 void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftChanges& changes,
                       std::uint64_t now_ns) {
+    if (key.service >= names_.services.size() || names_.services[key.service].empty()) {
+        watched_.erase(key); // its service is gone since a reload, and its maps with it
+        return;
+    }
     const KernelMaps& maps = loaded_->program.maps();
     const std::optional<sluice_source> entry = maps.sources.find(key);
     const Watched* known = watched_.find(key);
@@ -114,19 +118,9 @@ void Controller::on_events() {
     const LivePolicy live(loaded_->program.maps());
     const std::uint64_t now_ns = boottime_ns();
     NftChanges changes;
-    for (const sluice_event& event : events) {
+    // The entry decides, not the event: a command may have released the source since.
+    for (const sluice_event& event : events)
         look(live, event.key, changes, now_ns);
-        // Under a flood the entry may be gone before we come: the edge itself is proof enough.
-        const bool unseen = watched_.find(event.key) == nullptr && event.until_ns > now_ns;
-        if (!unseen || loaded_->program.maps().sources.find(event.key))
-            continue;
-        const SourcePlace place = live.place(source_of(event.key), now_ns);
-        if (place.exempt || event.action != SLUICE_ACTION_LIMIT)
-            continue;
-        changes.put.push_back({source_of(event.key), names_.services[event.key.service],
-                               names_.classes[event.class_id], event.until_ns});
-        watched_.put(event.key, {event.until_ns, event.time_ns, 0, 0, event.class_id, true}, now_ns);
-    }
     commit(changes);
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/ledger.hpp"
 #include "kernel/local_time.hpp"
+#include "kernel/nft_ranges.hpp"
 #include "kernel/pins.hpp"
 
 #include <algorithm>
@@ -112,6 +113,11 @@ void Controller::mend_table() {
     follow_allows();
     rebuild_index();
     NftState state = nft_->read();
+    if (state.present && arrival_names(options_.pin_dir) != nft_->design().interfaces) {
+        spdlog::info("interfaces are now: {}", describe(attachments(options_.pin_dir)));
+        install();
+        state = nft_->read();
+    }
     if (!state.complete()) {
         spdlog::warn(
             "nft table inet sluice {}: made anew from kernel state (`sluice mode observe` or stopping the "
@@ -147,7 +153,8 @@ void Controller::find_missing(const NftState& state, NftChanges& changes, std::u
     const LivePolicy live(loaded_->program.maps());
     std::vector<sluice_source_key> gone;
     for (const auto& [key, watched] : watched_.all()) {
-        if (!watched.enforced || there.contains({names_.services[key.service], source_of(key)}))
+        if (!watched.enforced || names_.services[key.service].empty() ||
+            there.contains({names_.services[key.service], source_of(key)}))
             continue;
         if (watched.until_ns <= now_ns)
             continue; // lapsed a moment ago; its look is due
@@ -165,9 +172,11 @@ void Controller::find_missing(const NftState& state, NftChanges& changes, std::u
         if (nft_->design().hashes(prefix) && !there.contains({"", prefix}))
             changes.put.push_back(
                 {prefix, "", names_.classes[live.place(prefix, now_ns).class_id], ban.until_ns});
-    const bool ranged = std::any_of(bans_.begin(), bans_.end(),
-                                    [&](const auto& ban) { return !nft_->design().hashes(ban.first); });
-    if (ranged && state.ban_ranges.empty())
+    std::vector<NftRange> ranges;
+    for (const auto& [prefix, ban] : bans_)
+        if (!nft_->design().hashes(prefix))
+            ranges.push_back(to_range(prefix));
+    if (joined(std::move(ranges)) != joined(state.ban_ranges))
         changes.bans_for_ranges = read_bans(loaded_->program.maps(), now_ns);
 }
 

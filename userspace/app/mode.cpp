@@ -26,6 +26,8 @@ struct ModeOptions {
     bool json = false;
 };
 
+constexpr std::chrono::milliseconds longest_deadline = std::chrono::hours(24 * 3650);
+
 std::uint64_t to_wall(std::uint64_t boottime_moment_ns) {
     return boottime_moment_ns + (walltime_ns() - boottime_ns());
 }
@@ -44,7 +46,10 @@ int show(const KernelMaps& maps, bool json) {
     std::cout << to_string(state.mode);
     if (state.deadline_ns)
         std::cout << " until " << to_local_time(to_wall(*state.deadline_ns)) << ", then "
-                  << to_string(state.afterwards);
+                  << to_string(state.afterwards)
+                  << (state.afterwards == Mode::nft && !is_running(maps.control.at(0).controller_pid)
+                          ? " (not without `sluice run`: nothing would open nftables' gate)"
+                          : "");
     std::cout << (state.by_operator ? " (set by command; `sluice mode config` returns to the configuration)"
                                     : "")
               << '\n';
@@ -56,9 +61,19 @@ std::optional<std::uint64_t> deadline(const ModeOptions& options, std::uint64_t 
     if (text.empty())
         return std::nullopt;
     const auto duration = parse_duration(text);
-    if (!duration || duration->count() <= 0)
-        throw UsageError("\"" + text + "\" is no duration; write 120s, 10m or 1h");
+    if (!duration || duration->count() <= 0 || *duration > longest_deadline)
+        throw UsageError("\"" + text + "\" is no duration up to 3650d; write 120s, 10m or 1h");
     return now_ns + static_cast<std::uint64_t>(duration->count()) * 1'000'000;
+}
+
+// The word in the map holds already; the nft table follows.
+void project(const GlobalOptions& global, KernelMaps& maps) {
+    try {
+        Enforcement(maps).follow_mode(arrival_names(global.pin_dir));
+    } catch (const SystemError& error) {
+        throw Refusal("the mode is " + std::string(to_string(read_mode(maps, boottime_ns()).mode)) +
+                      " for XDP, but nftables did not follow: " + error.what());
+    }
 }
 
 int switch_mode(const GlobalOptions& global, const ModeOptions& options) {
@@ -69,22 +84,20 @@ int switch_mode(const GlobalOptions& global, const ModeOptions& options) {
         throw UsageError("--for and --confirm exclude each other");
     if (!wanted && (!options.for_time.empty() || !options.confirm.empty()))
         throw UsageError("`mode config` takes no time: it is what the others return to");
-    const WriterLock lock(global.pin_dir);
-    KernelMaps maps = open_state(global.pin_dir);
     const std::uint64_t now_ns = boottime_ns();
-    if (!wanted)
-        follow_configuration(maps, load_config_or_defaults(global.config).mode);
-    else
-        choose_mode(maps, *wanted, deadline(options, now_ns), now_ns);
-    const std::uint32_t pid = maps.control.at(0).controller_pid;
-    try {
-        Enforcement(maps).follow_mode(arrival_names(global.pin_dir));
-    } catch (const SystemError& error) {
-        // the word in the map holds all the same: say what did not follow
-        throw Refusal("the mode is " + std::string(to_string(read_mode(maps, now_ns).mode)) +
-                      " for XDP, but nftables did not follow: " + error.what());
+    const std::optional<std::uint64_t> until_ns = deadline(options, now_ns);
+    const Mode configured = wanted ? *wanted : load_config_or_defaults(global.config).mode;
+    KernelMaps maps = open_state(global.pin_dir);
+    {
+        const WriterLock lock(global.pin_dir);
+        maps = open_state(global.pin_dir); // a detach may have come first
+        if (wanted)
+            choose_mode(maps, *wanted, until_ns, now_ns);
+        else
+            follow_configuration(maps, configured);
+        project(global, maps);
     }
-    if (is_running(pid))
+    if (const std::uint32_t pid = maps.control.at(0).controller_pid; is_running(pid))
         ::kill(static_cast<pid_t>(pid), SIGUSR1);
     show(maps, options.json);
     if (!options.confirm.empty())

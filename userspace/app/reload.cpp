@@ -82,11 +82,13 @@ void say_beside(const Config& config, const KernelMaps& maps, const std::string&
                   << to_string(config.mode) << '\n';
 }
 
-void wait_for_controller(const KernelMaps& maps, const std::string& pin_dir, std::uint32_t pid,
-                         std::uint32_t before) {
+void wait_for_controller(const KernelMaps& maps, const std::string& pin_dir, const sluice_control& before) {
+    const std::uint32_t pid = before.controller_pid;
     const std::uint64_t start_ns = boottime_ns();
     ::kill(static_cast<pid_t>(pid), SIGHUP);
-    while (maps.control.at(0).generation == before) {
+    while (maps.control.at(0).generation == before.generation) {
+        if (maps.control.at(0).reloads_refused != before.reloads_refused)
+            throw Refusal("the controller (pid " + std::to_string(pid) + ") refused; its log says why");
         if (!is_running(pid))
             throw Refusal("the controller (pid " + std::to_string(pid) +
                           ") ended while reloading; its log says why");
@@ -108,7 +110,7 @@ int reload(const GlobalOptions& global) {
     const std::uint32_t ranges = LivePolicy(maps).range_capacity();
     const sluice_control control = maps.control.at(0);
     if (is_running(control.controller_pid)) {
-        wait_for_controller(maps, global.pin_dir, control.controller_pid, control.generation);
+        wait_for_controller(maps, global.pin_dir, control);
     } else {
         const WriterLock lock(global.pin_dir);
         load_policy(maps, plan_policy(maps, config));

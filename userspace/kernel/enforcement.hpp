@@ -24,8 +24,8 @@ public:
     // how many elements found no room in their map.
     std::size_t install(const std::vector<std::string>& interfaces, const Carve& carve);
 
-    // For commands: makes the gate follow the mode word. Where the mode asks for a table and there is
-    // none (no controller), the table is made.
+    // For commands: makes the gate follow the mode word. Without a controller the whole table is brought
+    // up to kernel state, or made if the mode asks for one; with one, the rest is the controller's.
     void follow_mode(const std::vector<std::string>& interfaces);
 
     // Changes to a table that install() of this object made.

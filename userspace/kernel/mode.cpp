@@ -30,6 +30,12 @@ bool by_operator(std::uint64_t wanted, std::uint64_t now_ns) {
     return (wanted & SLUICE_MODE_BY_OPERATOR) != 0 && !(ended && (wanted & SLUICE_MODE_BACK_TO_CONFIG) != 0);
 }
 
+// What holds when no deadline is pending.
+Mode lasting_mode(std::uint64_t wanted, std::uint64_t now_ns) {
+    const bool pending = (wanted >> 8) * ns_per_ms > now_ns;
+    return static_cast<Mode>(pending ? (wanted >> 2) & 3 : sluice_mode_at(plain(wanted), now_ns));
+}
+
 } // namespace
 
 ModeState read_mode(const KernelMaps& maps, std::uint64_t now_ns) {
@@ -48,7 +54,8 @@ void choose_mode(KernelMaps& maps, Mode mode, std::optional<std::uint64_t> deadl
                  std::uint64_t now_ns) {
     const ModeState before = read_mode(maps, now_ns);
     const std::uint64_t old = maps.control.at(0).wanted_word;
-    const Mode lasting = before.deadline_ns ? before.afterwards : before.mode;
+    // from what is wanted, not from what is in force: the controller may be stopped
+    const Mode lasting = lasting_mode(old, now_ns);
     const std::uint64_t deadline_ms = deadline_ns ? (*deadline_ns + ns_per_ms - 1) / ns_per_ms : 0;
     const std::uint64_t word = sluice_mode_word(number(mode), number(lasting), deadline_ms);
     // what comes back afterwards is the configuration's, unless a command had set that as well
@@ -60,6 +67,19 @@ void choose_mode(KernelMaps& maps, Mode mode, std::optional<std::uint64_t> deadl
 void follow_configuration(KernelMaps& maps, Mode configured) {
     const std::uint64_t word = sluice_mode_word(number(configured), number(configured), 0);
     write(maps, word, word);
+}
+
+void reload_mode(KernelMaps& maps, Mode configured, std::uint64_t now_ns) {
+    const std::uint64_t wanted = maps.control.at(0).wanted_word;
+    if (!by_operator(wanted, now_ns)) {
+        follow_configuration(maps, configured);
+        return;
+    }
+    if ((wanted & SLUICE_MODE_BACK_TO_CONFIG) == 0)
+        return;
+    const std::uint64_t word =
+        sluice_mode_word(static_cast<std::uint32_t>(wanted & 3), number(configured), wanted >> 8);
+    write(maps, word, word | SLUICE_MODE_BY_OPERATOR | SLUICE_MODE_BACK_TO_CONFIG);
 }
 
 void restore_mode(KernelMaps& maps, Mode configured, std::uint64_t now_ns) {

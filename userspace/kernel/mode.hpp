@@ -27,7 +27,11 @@ void choose_mode(KernelMaps& maps, Mode mode, std::optional<std::uint64_t> deadl
 // Forgets a command's choice; `configured` is in force at once.
 void follow_configuration(KernelMaps& maps, Mode configured);
 
-// At start and reload: an operator's choice comes into force again, else what is configured.
+// At reload: `configured` is in force, unless a command chose otherwise; a choice for a time then goes
+// back to it.
+void reload_mode(KernelMaps& maps, Mode configured, std::uint64_t now_ns);
+
+// At start: an operator's choice comes into force again, else what is configured.
 void restore_mode(KernelMaps& maps, Mode configured, std::uint64_t now_ns);
 
 // From this moment nothing is dropped; what was wanted stays known.

@@ -185,11 +185,6 @@ Inventory read_inventory(NftSocket& socket) {
     return inventory;
 }
 
-void reset_counters(NftSocket& socket) {
-    read_objects(
-        socket, NFT_MSG_GETOBJ_RESET, NFT_OBJECT_COUNTER, [] {}, [](const nftnl_obj&, const auto&) {});
-}
-
 std::vector<std::string> read_outlines(NftSocket& socket) {
     using RuleHandle = Handle<nftnl_rule, nftnl_rule_free>;
     std::vector<std::string> outlines;

@@ -43,8 +43,6 @@ struct Inventory {
 // Elements of one set; none if it does not exist.
 [[nodiscard]] std::vector<RawElement> read_elements(NftSocket& socket, const std::string& set);
 [[nodiscard]] NftCounters read_counters(NftSocket& socket);
-// Sets all counters to zero.
-void reset_counters(NftSocket& socket);
 [[nodiscard]] NftState read_state(NftSocket& socket, const NftDesign& design, std::uint64_t now_ns);
 [[nodiscard]] NftSpared read_spared(NftSocket& socket, const NftDesign& design);
 

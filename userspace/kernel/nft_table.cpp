@@ -100,7 +100,6 @@ std::size_t NftTable::install(const NftDesign& design, const NftContent& content
     NftBatch stale;
     nft::delete_stale_counters(stale, design, existing);
     static_cast<void>(socket_.try_commit(stale));
-    nft::reset_counters(socket_);
     return left_out;
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What an operator said holds, however commands, reloads and signals fall together: a mode chosen
 # while a reload waits, a ban while its service goes, a release while the edge is still on its way,
-# a second interface, a switch without a controller, a detach from the wrong namespace.
+# a switch without a controller, a detach from the wrong namespace.
 . "$(dirname "$0")/lib.sh"
 world bot
 write_config nft

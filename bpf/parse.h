@@ -39,9 +39,13 @@ struct packet {
 	__be32 daddr[4];
 	__be16 sport;
 	__be16 dport;
-	__u16 tcp_offset; /* from the start of the frame */
+	__u16 ip_offset;  /* of the IP header, from the start of the frame */
+	__u16 tcp_offset; /* likewise */
 	__u8 flags;	  /* byte 13 of the TCP header */
 	__u8 is_fragment; /* a first fragment: the rest of the header may be elsewhere */
+	__u8 pad[2];
+	__be32 seq; /* set with the flags */
+	__be32 ack_seq;
 };
 
 struct cursor {
@@ -158,6 +162,8 @@ static __always_inline enum parse_result parse_tcp(struct cursor *cur, struct pa
 	pkt->sport = *(__be16 *)tcp;
 	pkt->dport = *(__be16 *)(tcp + 2);
 	pkt->flags = tcp[13];
+	pkt->seq = *(__be32 *)(tcp + 4);
+	pkt->ack_seq = *(__be32 *)(tcp + 8);
 	pkt->tcp_offset = (__u16)((void *)tcp - cur->start);
 	return PARSE_TCP;
 }
@@ -176,6 +182,7 @@ static __always_inline enum parse_result parse_ipv4(struct cursor *cur, struct p
 	if (ip->protocol != IPPROTO_TCP && !(ip->frag_off & bpf_htons(0x1fff)))
 		return PARSE_NOT_TCP;
 
+	pkt->ip_offset = (__u16)((void *)ip - cur->start);
 	pkt->saddr[2] = bpf_htonl(0xffff);
 	pkt->saddr[3] = ip->saddr;
 	pkt->daddr[2] = bpf_htonl(0xffff);
@@ -278,6 +285,7 @@ static __always_inline enum parse_result parse_ipv6(struct xdp_md *ctx, struct c
 		return PARSE_MALFORMED;
 	if (ip->nexthdr != IPPROTO_TCP && !is_extension(ip->nexthdr))
 		return PARSE_NOT_TCP;
+	pkt->ip_offset = (__u16)((void *)ip - cur->start);
 	__builtin_memcpy(pkt->saddr, &ip->saddr, 16);
 	__builtin_memcpy(pkt->daddr, &ip->daddr, 16);
 	/*

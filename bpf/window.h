@@ -75,8 +75,9 @@ enum window_verdict {
 
 struct window_result {
 	__u64 release_ns; /* WINDOW_OVER: when the next attempt would be within; else 0 */
+	__u64 position;	  /* in the log, if it was logged: lap << 8 | index */
 	__u32 verdict;
-	__u32 pad;
+	__u32 count; /* large.h: attempts in the window */
 };
 
 /* What may be written to the log. */
@@ -84,6 +85,7 @@ struct window_result {
 #define WINDOW_LOG_OVER 2
 
 #define WINDOW_READ(place) (*(const volatile __u64 *)&(place))
+#define WINDOW_READ32(place) (*(const volatile __u32 *)&(place))
 #define WINDOW_CAS(place, from, to) (__sync_val_compare_and_swap(&(place), (from), (to)) == (from))
 
 struct window_place {
@@ -142,13 +144,13 @@ static __always_inline int window_moved_on(struct sluice_source *entry, __u64 he
  *
  * connections: 1 .. capacity, or 0 when nothing limits it (then it is always within).
  * log: WINDOW_LOG_* bits; an attempt that is not logged leaves no trace.
- * owner: fingerprint that the entry must carry, before and after the write.
+ * life: what the entry must carry, before and after the write.
  */
-static __always_inline struct window_result window_attempt(struct sluice_source *entry, __u64 owner,
+static __always_inline struct window_result window_attempt(struct sluice_source *entry, __u32 life,
 							   __u32 capacity, __u32 connections, __u64 per_ticks,
 							   __u64 now_ns, __u32 log)
 {
-	struct window_result result = {0, WINDOW_CONTENDED, 0};
+	struct window_result result = {0, 0, WINDOW_CONTENDED, 0};
 	__u64 now = window_floor(now_ns), stamp = window_ceil(now_ns);
 
 #pragma GCC unroll 1
@@ -192,7 +194,7 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 			record = before >> 8;
 		record = record << 8 | (__u8)here.lap;
 
-		if (WINDOW_READ(entry->owner) != owner) {
+		if (WINDOW_READ32(entry->life) != life) {
 			result.verdict = WINDOW_RECYCLED;
 			break;
 		}
@@ -200,13 +202,14 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 			window_advance(entry, here, capacity);
 			continue;
 		}
-		if (WINDOW_READ(entry->owner) != owner) {
+		if (WINDOW_READ32(entry->life) != life) {
 			/* recycled between the two looks: take the record back out of the stranger's log */
 			(void)__sync_val_compare_and_swap(&entry->slots[index], record, free_slot);
 			result.verdict = WINDOW_RECYCLED;
 			break;
 		}
 		window_advance(entry, here, capacity);
+		result.position = head;
 		result.verdict = over ? WINDOW_OVER : WINDOW_WITHIN;
 		if (over) {
 			/* the connections-th latest logged attempt is one position further now */
@@ -224,7 +227,7 @@ static __always_inline struct window_result window_attempt(struct sluice_source 
 }
 
 /*
- * Keeps until_ns and since_ns up to an attempt that was over. Returns 1 on the edge: the source
+ * Keeps until_ns and since up to an attempt that was over. Returns 1 on the edge: the source
  * was not over before. Exactly one CPU sees the edge, because the exchange decides.
  */
 static __always_inline int window_mark_over(struct sluice_source *entry, __u64 now_ns, __u64 release_ns)
@@ -239,10 +242,9 @@ static __always_inline int window_mark_over(struct sluice_source *entry, __u64 n
 			continue;
 		if (until > now_ns)
 			return 0;
-		entry->since_ns = now_ns;
-		if (!entry->first_over_ns)
-			entry->first_over_ns = now_ns;
-		entry->times_over++;
+		entry->since = sluice_coarse(now_ns);
+		if (entry->times_over != 0xffff)
+			entry->times_over++;
 		return 1;
 	}
 	return 0;
@@ -293,16 +295,6 @@ static __always_inline __u32 window_count(const struct sluice_source *entry, __u
 		count++;
 	}
 	return count;
-}
-
-/* Fingerprint of a key, for sluice_source.owner; never 0. */
-static __always_inline __u64 window_owner(const struct sluice_source_key *key)
-{
-	__u64 high = (__u64)key->addr[0] << 32 | key->addr[1];
-	__u64 low = (__u64)key->addr[2] << 32 | key->addr[3];
-
-	high = (high ^ ((__u64)key->prefix_len << 8 | key->service)) * 0x9e3779b97f4a7c15ULL;
-	return ((high ^ high >> 29) + low) * 0xbf58476d1ce4e5b9ULL | 1;
 }
 
 #endif

@@ -42,8 +42,9 @@ TEST_F(ModeXdp, lets_one_sample_of_a_source_through_in_log_every) {
     EXPECT_EQ(plane.send(syn, noon + 1), sampled);
     EXPECT_EQ(plane.send_many(syn, noon + 2, 100, SLUICE_DROPPED_LIMITED), 100U);
     EXPECT_EQ(plane.send(syn, noon + 60 * second), limited);
-    EXPECT_EQ(plane.send(syn, noon + 60 * second + 1), sampled);
-    EXPECT_EQ(plane.send(syn, noon + 60 * second + 1), limited);
+    // the moment of a sample is kept in units of 1.07 s: up to two of them later, never sooner
+    EXPECT_EQ(plane.send(syn, noon + 63 * second), sampled);
+    EXPECT_EQ(plane.send(syn, noon + 63 * second), limited);
     EXPECT_EQ(plane.counter(SLUICE_SAMPLES_SUPPRESSED), 0U);
 }
 
@@ -157,8 +158,10 @@ TEST_F(ModeXdp, changes_no_other_frame) {
     DataPlane plane;
     plane.load(policy, true);
     for (const Packet& packet : {from("192.0.2.66"), Ethernet{} / IPv4{} / TCP{.ack = true},
-                                 Ethernet{} / IPv6{} / UDP{}, from("2001:db8:0:66::1")})
-        EXPECT_EQ(plane.sent_up(packet, noon), packet.bytes());
+                                 Ethernet{} / IPv6{} / UDP{}, from("2001:db8:0:66::1")}) {
+        const Bytes frame = packet.bytes();
+        EXPECT_EQ(plane.sent_up(frame, noon), frame);
+    }
 }
 
 } // namespace

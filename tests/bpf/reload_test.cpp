@@ -130,7 +130,7 @@ TEST_P(ReloadUnderTraffic, shows_packets_the_old_policy_or_the_new_one_and_nothi
     std::uint64_t reloads = 0;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
     while (std::chrono::steady_clock::now() < end || reloads < 4)
-        load_policy(plane.maps(), both[++reloads % 2]);
+        load_policy(plane.maps(), both[++reloads % 2], noon);
     done = true;
     packets.join();
     EXPECT_EQ(plane.counter(SLUICE_EXEMPT), sent.load()) << reloads << " reloads";

@@ -84,6 +84,9 @@ TEST_P(WindowInTheProgram, agrees_with_a_list_of_timestamps_bit_for_bit) {
         Source& source = sources[random() % sources.size()];
         const std::uint64_t now = source.times.next(source.oracle, random);
         const WindowOracle::Answer expected = source.oracle.attempt(now);
+        // a new ISN, or an attempt half a second later would be taken for a retransmission
+        const auto isn = static_cast<std::uint32_t>(i + 1);
+        std::memcpy(source.frame.data() + 14 + 20 + 4, &isn, sizeof isn);
         const TestRunResult got = test_run(plane.program().fd(), source.frame, now);
         ASSERT_EQ(got.action == XDP_DROP, expected.over)
             << source.prefix << ", attempt " << i << " at " << now;

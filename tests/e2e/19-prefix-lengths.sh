@@ -11,7 +11,7 @@ for mode in xdp nft; do
 
 	[class.shared]
 	ranges = ["100.64.0.0/22", "2001:db8:0:bad::/64"]
-	limit = { connections = 10, per = "60s" }
+	limit = { connections = 10, per = "60s", count = "syn" }
 	prefix4 = 24
 	prefix6 = 128
 	TOML

@@ -15,11 +15,11 @@ for mode in nft xdp; do
     cat >>"$CONFIG" <<-TOML
 
 	[class.tenants]
-	limit = { connections = 30, per = "60s" }
+	limit = { connections = 30, per = "60s", count = "syn" }
 	ranges = ["$customer6/128", "100.64.1.77/32"]
 
 	[class.shared]
-	limit = { connections = 10, per = "60s" }
+	limit = { connections = 10, per = "60s", count = "syn" }
 	ranges = ["100.64.0.0/22"]
 	prefix4 = 24
 

@@ -54,7 +54,8 @@ show_evidence_on_failure() {
     } >&2 2>/dev/null
 }
 
-# write_config MODE [PER]: the configuration that all tests start from; some append to $CONFIG.
+# write_config MODE [PER]: the configuration that all tests start from; some append to $CONFIG. It
+# counts SYNs, or what COUNT says.
 write_config() {
     cat >"$CONFIG" <<-TOML
 	interfaces = ["eth0"]
@@ -63,13 +64,14 @@ write_config() {
 	[limit]
 	connections = 10
 	per = "${2:-60s}"
+	count = "${COUNT:-syn}"
 
 	[class.infrastructure]
 	action = "exempt"
 	ranges = ["203.0.113.0/24", "2001:db8:1::/64"]
 
 	[class.customers]
-	limit = { connections = 30, per = "60s" }
+	limit = { connections = 30, per = "60s", count = "${COUNT:-syn}" }
 	ranges = ["198.51.100.0/24", "2001:db8:c::/64"]
 	TOML
 }

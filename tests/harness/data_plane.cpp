@@ -34,8 +34,8 @@ void put_override(BpfMap<sluice_lpm_key, sluice_override>& map, const std::strin
 
 ProgramOptions options(std::uint32_t log_capacity, std::uint32_t sources) {
     ProgramOptions result;
-    result.sources = sources;
-    result.log_capacity = log_capacity;
+    result.sizes = table_sizes(sources, std::min<std::uint32_t>(log_capacity, SLUICE_MAX_LIMIT),
+                               log_capacity > SLUICE_MAX_LIMIT);
     result.time_in_metadata = true;
     return result;
 }
@@ -71,13 +71,20 @@ DataPlane::DataPlane(std::uint32_t log_capacity, std::uint32_t sources)
 PolicyImage DataPlane::compile(const std::string& toml) const {
     const Config config =
         parse_config({{"test.toml", toml}}, [](const std::string&) { return std::string(); });
-    return compile_policy(config, names_);
+    PolicyImage image = compile_policy(config, names_);
+    // No socket answers a test run; so what does not say how it counts is about SYNs.
+    if (toml.find("count =") == std::string::npos) {
+        for (sluice_policy& policy : image.policies)
+            policy.flags &= static_cast<std::uint8_t>(~SLUICE_POLICY_HANDSHAKE);
+        image.counts_handshakes = false;
+    }
+    return image;
 }
 
 void DataPlane::load(const std::string& toml, bool with_samples) {
     const Config config =
         parse_config({{"test.toml", toml}}, [](const std::string&) { return std::string(); });
-    PolicyImage image = compile_policy(config, names_);
+    PolicyImage image = compile(toml);
     if (!with_samples)
         image.log_max = 0;
     load(image);
@@ -85,7 +92,7 @@ void DataPlane::load(const std::string& toml, bool with_samples) {
 }
 
 void DataPlane::load(const PolicyImage& image) {
-    load_policy(maps(), image);
+    load_policy(maps(), image, latest_ns_);
     names_ = image.names;
 }
 
@@ -104,6 +111,7 @@ void DataPlane::allow(const std::string& prefix, std::uint64_t until_ns) {
 }
 
 Verdict DataPlane::send(const Bytes& frame, std::uint64_t time_ns) {
+    latest_ns_ = std::max(latest_ns_, time_ns);
     const sluice_counters before = read_counters(maps());
     const TestRunResult result = test_run(program_.fd(), frame, time_ns);
     const sluice_counters after = read_counters(maps());
@@ -120,12 +128,14 @@ Verdict DataPlane::send(const Bytes& frame, std::uint64_t time_ns) {
     return verdict;
 }
 
-Bytes DataPlane::sent_up(const Packet& packet, std::uint64_t time_ns) {
-    return test_run(program_.fd(), packet.bytes(), time_ns, true).frame;
+Bytes DataPlane::sent_up(const Bytes& frame, std::uint64_t time_ns) {
+    latest_ns_ = std::max(latest_ns_, time_ns);
+    return test_run(program_.fd(), frame, time_ns, true).frame;
 }
 
 std::size_t DataPlane::send_many(const Packet& packet, std::uint64_t time_ns, std::size_t count,
                                  sluice_outcome outcome) {
+    latest_ns_ = std::max(latest_ns_, time_ns);
     const Bytes frame = packet.bytes();
     const std::uint64_t before = counter(outcome);
     for (std::size_t i = 0; i < count; i++)
@@ -182,6 +192,7 @@ PolicyImage plain_policy(std::uint32_t connections, std::uint64_t per_ticks, boo
     policy.flags = count_dropped ? SLUICE_POLICY_COUNT_DROPPED : 0;
     image.policies.assign(std::size_t{SLUICE_MAX_CLASSES} * SLUICE_MAX_SERVICES, policy);
     image.largest_limit = connections;
+    image.longest_per_ns = 24 * 3600 * second;
     image.log_every_ns = 60 * second;
     image.log_max = 0; // what the window is tested with lets no sample through
     return image;

@@ -47,6 +47,7 @@ struct Verdict {
 
 class DataPlane {
 public:
+    // A log_capacity above 64: limits up to 64 and large ones.
     explicit DataPlane(std::uint32_t log_capacity = SLUICE_MAX_LIMIT, std::uint32_t sources = 4096);
 
     // Compiled from TOML, with the mode that is written there. Samples are an exception from
@@ -63,7 +64,10 @@ public:
     Verdict send(const Packet& packet, std::uint64_t time_ns) { return send(packet.bytes(), time_ns); }
     Verdict send(const Bytes& frame, std::uint64_t time_ns);
     // For frames whose change is looked at: the frame as it went up.
-    [[nodiscard]] Bytes sent_up(const Packet& packet, std::uint64_t time_ns);
+    [[nodiscard]] Bytes sent_up(const Packet& packet, std::uint64_t time_ns) {
+        return sent_up(packet.bytes(), time_ns);
+    }
+    [[nodiscard]] Bytes sent_up(const Bytes& frame, std::uint64_t time_ns);
     // How many of `count` frames at this time met this outcome.
     std::size_t send_many(const Packet& packet, std::uint64_t time_ns, std::size_t count,
                           sluice_outcome outcome);
@@ -83,6 +87,7 @@ private:
     Program program_;
     EventRing ring_;
     Names names_;
+    std::uint64_t latest_ns_ = 0; // of the frames so far
 };
 
 // A policy of one class and one service (port 25, id 1), for periods that no configuration allows.

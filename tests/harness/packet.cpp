@@ -8,6 +8,13 @@
 namespace sluice::test {
 namespace {
 
+// Of a process, so that no two frames share one by chance.
+std::uint32_t next_isn() {
+    static std::uint32_t isn = 1000;
+    return isn += 64'000;
+}
+
+
 constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 constexpr std::uint16_t ethertype_ipv6 = 0x86dd;
 constexpr std::uint16_t ethertype_mpls = 0x8847;
@@ -89,7 +96,7 @@ void add(Inside& in, const TCP& tcp) {
     Bytes header;
     put16(header, tcp.sport);
     put16(header, tcp.dport);
-    put32(header, tcp.seq);
+    put32(header, tcp.seq.value_or(next_isn()));
     put32(header, tcp.ack_seq);
     put8(header,
          static_cast<std::size_t>(tcp.doff.value_or(static_cast<std::uint8_t>(5 + tcp.options.size() / 4)))

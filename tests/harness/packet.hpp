@@ -92,7 +92,7 @@ inline Extension destination(std::uint8_t extra = 0) {
 struct TCP {
     std::uint16_t sport = 40000;
     std::uint16_t dport = 25;
-    std::uint32_t seq = 1000;
+    std::optional<std::uint32_t> seq = {}; // a new one each time: the same tuple again is no retransmission
     std::uint32_t ack_seq = 0;
     bool fin = false, syn = true, rst = false, psh = false, ack = false, urg = false, ece = false,
          cwr = false;

@@ -21,7 +21,7 @@ namespace sluice::test {
 namespace {
 
 constexpr std::uint64_t tick = SLUICE_TICK_NS;
-constexpr std::uint64_t owner = 1;
+constexpr std::uint32_t owner = 1;
 constexpr std::uint64_t hour = 3'600'000'000'000;
 constexpr std::uint64_t last_lap = (std::uint64_t{1} << 56) - 1;
 constexpr std::uint32_t log_all = WINDOW_LOG_WITHIN | WINDOW_LOG_OVER;
@@ -33,7 +33,7 @@ bool long_run() {
 // An entry whose next place is the first of `lap`; what lies before it is as old as the clock.
 std::unique_ptr<sluice_source> entry_at_lap(std::uint64_t lap = 1) {
     auto entry = std::make_unique<sluice_source>();
-    entry->owner = owner;
+    entry->life = owner;
     entry->head = lap << 8;
     for (auto& slot : entry->slots)
         slot = (lap - 1) & 0xff;
@@ -115,7 +115,7 @@ TEST(Window, agrees_with_a_list_of_timestamps_bit_for_bit) {
                 }
             }
         }
-        EXPECT_EQ(entry->times_over > 0, entry->first_over_ns > 0);
+        EXPECT_EQ(entry->times_over > 0, entry->since > 0);
     }
     EXPECT_GE(attempts, 1'000'000U);
     RecordProperty("attempts", std::to_string(attempts));
@@ -174,11 +174,11 @@ TEST(Window, is_over_one_tick_before_the_release_moment_and_within_at_it) {
 TEST(Window, writes_nothing_into_an_entry_of_another_owner) {
     const Scenario s{.limit = 2, .capacity = 4, .per_ticks = 1000};
     const auto entry = entry_at_lap();
-    entry->owner = owner + 1;
+    entry->life = owner + 1;
     const sluice_source before = *entry;
     EXPECT_EQ(attempt(*entry, s, hour).verdict, WINDOW_RECYCLED);
     EXPECT_EQ(std::memcmp(entry.get(), &before, sizeof before), 0);
-    entry->owner = owner;
+    entry->life = owner;
     EXPECT_EQ(attempt(*entry, s, hour).verdict, WINDOW_WITHIN);
 }
 

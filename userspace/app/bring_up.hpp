@@ -26,8 +26,11 @@ struct Loaded {
 [[nodiscard]] Loaded load_program(const std::string& pin_dir, const Config& config);
 [[nodiscard]] Loaded load_with_policy(const std::string& pin_dir, const Config& config);
 
-// Compiles under the ids that the kernel uses now, and refuses what these maps cannot hold.
-// Nothing is changed; load_policy() switches over.
+// Whether the configuration asks for a table that the pinned one is not: then load_program() puts that
+// one aside, and sources move over with their next attempt.
+[[nodiscard]] bool needs_other_program(const KernelMaps& maps, const Config& config);
+
+// Compiles under the ids that the kernel uses now. Nothing is changed; load_policy() switches over.
 [[nodiscard]] PolicyImage plan_policy(const KernelMaps& maps, const Config& config);
 
 // Puts the program on every device; what is attached already gets the new program. On an

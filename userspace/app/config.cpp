@@ -4,7 +4,9 @@
 #include "app/bring_up.hpp"
 #include "app/command.hpp"
 #include "core/policy.hpp"
+#include "core/table_sizes.hpp"
 #include "core/text_table.hpp"
+#include "kernel/counters.hpp"
 
 #include <iomanip>
 #include <iostream>
@@ -13,9 +15,6 @@
 
 namespace sluice {
 namespace {
-
-// An LRU hash entry costs this much beside key and value (measured, see docs/design.md).
-constexpr std::uint64_t entry_overhead = 64;
 
 std::string mebibytes(std::uint64_t bytes) {
     std::ostringstream text;
@@ -29,9 +28,7 @@ int check(const std::string& path) {
     std::size_t ports = 0;
     for (const Service& service : config.services)
         ports += service.ports.size();
-    const std::uint64_t key =
-        (sizeof(sluice_source_key) + 7) / 8 * 8; // the kernel aligns the value behind it
-    const std::uint64_t entry = sizeof(sluice_source) + key + entry_overhead;
+    const TableSizes sizes = table_sizes(config);
     std::cout << "ok: " << (config_is_written(path) ? path : "nothing is written, the defaults hold")
               << ", mode " << to_string(config.mode) << '\n'
               << "    " << counted(config.files.size(), "file", "files") << ", "
@@ -40,7 +37,8 @@ int check(const std::string& path) {
               << counted(config.services.size(), "service", "services") << " on "
               << counted(ports, "port", "ports") << '\n'
               << "    table of " << config.table_sources
-              << " sources: " << mebibytes(entry * config.table_sources) << " of kernel memory\n";
+              << " sources: " << mebibytes(table_bytes(sizes)) << "; with all that is kept beside it "
+              << mebibytes(kernel_bytes(sizes, possible_cpus())) << " of kernel memory\n";
     return 0;
 }
 

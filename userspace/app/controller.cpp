@@ -86,6 +86,8 @@ void Controller::start() {
     }
     KernelMaps& maps = loaded_->program.maps();
     names_ = read_names(maps);
+    if (::access((options_.pin_dir + "/maps/old_sets").c_str(), F_OK) == 0)
+        next_table_ns_ = std::max<std::uint64_t>(1, maps.control_word().moving_until_ns);
     follow_allows();
     rebuild_index();
 
@@ -155,6 +157,8 @@ void Controller::tick(const EventLoop::Woken& woken) {
         follow_mode();
     if (next_mend_ns_ != 0 && next_mend_ns_ <= now_ns)
         mend_table();
+    if (next_table_ns_ != 0 && next_table_ns_ <= now_ns)
+        drop_old_table();
     look_at_due();
     end_bans(now_ns);
     keep_house(now_ns);
@@ -171,6 +175,7 @@ std::uint64_t Controller::next_deadline() const {
     consider(mode_.deadline_ns.value_or(0));
     consider(next_watchdog_ns_);
     consider(next_ban_end_ns_);
+    consider(next_table_ns_);
     return std::max<std::uint64_t>(next, 1);
 }
 
@@ -210,8 +215,10 @@ void Controller::reload() {
         const std::vector<Device> devices = devices_to_attach(fresh, options_.pin_dir);
         KernelMaps& maps = loaded_->program.maps();
         PolicyImage image = plan_policy(maps, fresh);
+        if (needs_other_program(maps, fresh))
+            replace_program(fresh);
         attach_all(options_.pin_dir, loaded_->program.fd(), devices, fresh.xdp);
-        load_policy(maps, image);
+        load_policy(maps, image, boottime_ns());
         next_mend_ns_ = boottime_ns(); // from here on nftables has to follow, whatever comes
         loaded_->image = std::move(image);
         config_ = std::move(fresh);
@@ -242,6 +249,32 @@ void Controller::reload() {
         }
     }
     notify_ready("mode " + std::string(to_string(mode_.mode)));
+}
+
+// `maps` stays where it is, so that whoever refers to it goes on with the new ones.
+void Controller::replace_program(const Config& config) {
+    Loaded fresh = load_program(options_.pin_dir, config);
+    fresh.image = std::move(loaded_->image);
+    *loaded_ = std::move(fresh);
+    const KernelMaps& maps = loaded_->program.maps();
+    next_table_ns_ = maps.control_word().moving_until_ns;
+    spdlog::info("a new table of {} sources with room for limits up to {}; who was in the old one moves over "
+                 "with his next attempt",
+                 maps.sources.capacity(), maps.sources.log_capacity());
+}
+
+// The table before the last reload has nothing in it any more that matters.
+void Controller::drop_old_table() {
+    next_table_ns_ = 0;
+    const WriterLock lock(options_.pin_dir);
+    if (!sluice::drop_old_table(options_.pin_dir))
+        return;
+    Loaded fresh = load_program(options_.pin_dir, config_);
+    fresh.image = std::move(loaded_->image);
+    *loaded_ = std::move(fresh);
+    attach_all(options_.pin_dir, loaded_->program.fd(), devices_to_attach(config_, options_.pin_dir),
+               config_.xdp);
+    spdlog::info("the old table is gone");
 }
 
 // `sluice reload` waits for one of two words to change.

@@ -41,6 +41,8 @@ private:
     void install();
     void say_left_out(std::size_t elements) const;
     void reload();
+    void replace_program(const Config& config);
+    void drop_old_table();
     void note_refused_reload();
     void on_events();
     void on_nft_events();
@@ -70,6 +72,7 @@ private:
 
     void log_limited(const sluice_source_key& key, const SourceVerdict& verdict,
                      const sluice_source& entry) const;
+    void log_warned(const sluice_event& event) const;
     void log_all_limited() const; // the mode has changed what being over means
     void log_released(const sluice_source_key& key, const Watched& watched, const char* why) const;
     [[nodiscard]] std::string name_source(const sluice_source_key& key) const;
@@ -96,6 +99,7 @@ private:
     std::uint64_t next_mend_ns_ = 0;  // somebody touched the table: look at it then; 0: nobody did
     std::uint64_t next_watchdog_ns_ = 0;
     std::uint64_t next_ban_end_ns_ = 0; // 0: nobody is banned
+    std::uint64_t next_table_ns_ = 0;   // when an old table may go; 0: there is none
     bool quiet_ = true;                 // at start: what is carried over is no change of state
     bool stopping_ = false;
 };

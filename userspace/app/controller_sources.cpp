@@ -52,7 +52,7 @@ void Controller::log_all_limited() const {
         const std::optional<sluice_source> entry = maps.sources.find(key);
         if (!entry || !watched.enforced)
             continue;
-        const SourceVerdict verdict = judge_source(live, key, *entry, maps.sources.log_capacity(), now_ns);
+        const SourceVerdict verdict = judge_source(live, maps.sources, key, *entry, now_ns);
         if (verdict.to_be_dropped)
             log_limited(key, verdict, *entry);
     }
@@ -85,7 +85,7 @@ void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftC
         }
         return;
     }
-    const SourceVerdict verdict = judge_source(live, key, *entry, maps.sources.log_capacity(), now_ns);
+    const SourceVerdict verdict = judge_source(live, maps.sources, key, *entry, now_ns);
     if (verdict.until_ns == 0 || verdict.exempt) {
         if (known != nullptr) {
             log_released(key, *known, verdict.exempt ? "it is exempt now" : "it calmed down");
@@ -105,9 +105,17 @@ void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftC
         watched_.keep(key, verdict.until_ns, enforce, now_ns);
         return;
     }
-    watched_.put(key, {verdict.until_ns, entry->since_ns, 0, 0, verdict.class_id, enforce}, now_ns);
+    watched_.put(key, {verdict.until_ns, over_since(*entry, now_ns), 0, 0, verdict.class_id, enforce}, now_ns);
     if (!quiet_)
         log_limited(key, verdict, *entry);
+}
+
+// Nothing is dropped for it, so there is nothing to decide.
+void Controller::log_warned(const sluice_event& event) const {
+    const LivePolicy live(loaded_->program.maps());
+    const sluice_policy policy = live.policy(event.class_id, event.key.service);
+    spdlog::info("warning: {} class {}: {} attempts, limit {}", name_source(event.key),
+                 names_.classes[event.class_id], event.count, describe_limit(policy));
 }
 
 void Controller::on_events() {
@@ -120,7 +128,10 @@ void Controller::on_events() {
     NftChanges changes;
     // The entry decides, not the event: a command may have released the source since.
     for (const sluice_event& event : events)
-        look(live, event.key, changes, now_ns);
+        if (event.kind == SLUICE_EVENT_WARN)
+            log_warned(event);
+        else
+            look(live, event.key, changes, now_ns);
     commit(changes);
 }
 

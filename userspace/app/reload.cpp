@@ -33,6 +33,9 @@ std::string describe(const sluice_policy& policy) {
         text += " " + std::to_string(policy.connections) + " per " + format_duration(per);
         if ((policy.flags & SLUICE_POLICY_COUNT_DROPPED) == 0)
             text += " (dropped ones not counted)";
+        text += (policy.flags & SLUICE_POLICY_HANDSHAKE) != 0 ? " by handshakes" : " by SYNs";
+        if (policy.warn != 0)
+            text += ", warning at " + std::to_string(policy.warn);
     }
     return text + ", counted by /" + std::to_string(policy.prefix4 - SLUICE_V4_BITS) + " and /" +
            std::to_string(policy.prefix6);
@@ -113,7 +116,12 @@ int reload(const GlobalOptions& global) {
         wait_for_controller(maps, global.pin_dir, control);
     } else {
         const WriterLock lock(global.pin_dir);
-        load_policy(maps, plan_policy(maps, config));
+        if (needs_other_program(maps, config)) {
+            (void)load_with_policy(global.pin_dir, config);
+            maps = KernelMaps::open_pinned(global.pin_dir);
+        } else {
+            load_policy(maps, plan_policy(maps, config), boottime_ns());
+        }
         Enforcement nft(maps);
         if (nft.present())
             nft.install(arrival_names(global.pin_dir), kernel_carve(maps, boottime_ns()));

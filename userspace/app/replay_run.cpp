@@ -5,13 +5,17 @@
 
 #include "core/over.hpp"
 #include "core/policy.hpp"
+#include "core/table_sizes.hpp"
+#include "core/watch_list.hpp"
 #include "kernel/counters.hpp"
 #include "kernel/errors.hpp"
+#include "kernel/event_ring.hpp"
 #include "kernel/policy_loader.hpp"
 #include "kernel/program.hpp"
 #include "kernel/test_run.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace sluice {
 
@@ -29,11 +33,10 @@ constexpr std::uint64_t time_shift_ns = 1'000'000'000;
 
 Program load_program(const PolicyImage& image, Mode mode, std::uint32_t table) {
     ProgramOptions options;
-    options.sources = table;
-    options.log_capacity = std::max(1U, image.largest_limit);
+    options.sizes = table_sizes(table, image.largest_limit, image.has_large);
     options.time_in_metadata = true;
     Program program = Program::load(options);
-    load_policy(program.maps(), image);
+    load_policy(program.maps(), image, 0);
     sluice_control control = program.maps().control_word();
     const auto word = static_cast<std::uint32_t>(mode);
     control.mode_word = sluice_mode_word(word, word, 0);
@@ -41,8 +44,35 @@ Program load_program(const PolicyImage& image, Mode mode, std::uint32_t table) {
     return program;
 }
 
+// No socket of this machine answered the frames of a capture, so no handshake can be verified: SYNs are
+// counted, whatever the configuration says.
+PolicyImage counting_syns(PolicyImage image) {
+    for (sluice_policy& policy : image.policies)
+        policy.flags &= static_cast<std::uint8_t>(~SLUICE_POLICY_HANDSHAKE);
+    image.counts_handshakes = false;
+    return image;
+}
+
+// Edges, to the nanosecond: entries keep them only as exactly as status needs.
+struct Edges {
+    std::uint64_t first_ns = 0;
+    std::uint64_t last_ns = 0;
+};
+using EdgesOf = std::map<sluice_source_key, Edges, SourceKeyLess>;
+
+void take_edges(EventRing& ring, EdgesOf& edges) {
+    for (const sluice_event& event : ring.drain()) {
+        if (event.kind != SLUICE_EVENT_OVER)
+            continue;
+        Edges& of_source = edges.try_emplace(event.key, Edges{event.time_ns, event.time_ns}).first->second;
+        of_source.last_ns = event.time_ns;
+    }
+}
+
 // All frames once. What the reader and not the program knows goes into the report.
-void run_frames(Capture& capture, const Program& program, ReplayReport& report) {
+void run_frames(Capture& capture, const Program& program, ReplayReport& report, EdgesOf& edges) {
+    constexpr std::uint64_t frames_between = 1024; // their edges fit into the ring
+    EventRing ring(program.maps().events.get());
     std::uint64_t now = 0;
     while (const std::optional<CapturedFrame> frame = capture.next()) {
         ++report.frames;
@@ -55,11 +85,15 @@ void run_frames(Capture& capture, const Program& program, ReplayReport& report) 
             ++report.outcomes[SLUICE_MALFORMED];
         else
             (void)test_run(program.fd(), frame->bytes, now + time_shift_ns);
+        if (report.frames % frames_between == 0)
+            take_edges(ring, edges);
     }
+    take_edges(ring, edges);
     report.cut_off = capture.is_cut_off();
 }
 
-ReplaySource describe(const PolicyImage& image, const sluice_source_key& key, const sluice_source& entry) {
+ReplaySource describe(const PolicyImage& image, const sluice_source_key& key, const sluice_source& entry,
+                      const EdgesOf& edges, std::uint64_t end_ns) {
     const sluice_policy& policy = image.policies.at(sluice_policy_index(0, entry.class_id, key.service));
     constexpr std::uint64_t ns_per_ms = 1'000'000;
     const auto shown = [](std::uint64_t ns) { return ns < time_shift_ns ? 0 : ns - time_shift_ns; };
@@ -73,10 +107,12 @@ ReplaySource describe(const PolicyImage& image, const sluice_source_key& key, co
     source.attempts = entry.attempts;
     source.over = entry.over;
     source.times_over = entry.times_over;
-    source.first_over_ns = shown(entry.first_over_ns);
-    source.last_over_ns = shown(entry.since_ns);
+    if (const auto found = edges.find(key); found != edges.end()) {
+        source.first_over_ns = shown(found->second.first_ns);
+        source.last_over_ns = shown(found->second.last_ns);
+    }
     source.released_ns = shown(entry.until_ns);
-    source.last_attempt_ns = shown(entry.last_ns);
+    source.last_attempt_ns = shown(last_attempt(entry, end_ns));
     return source;
 }
 
@@ -111,16 +147,19 @@ ReplayReport pass(Capture& capture, const PolicyImage& image, Mode mode, std::ui
     const KernelMaps& maps = program.maps();
     ReplayReport report;
     report.mode = mode;
-    run_frames(capture, program, report);
+    EdgesOf edges;
+    run_frames(capture, program, report, edges);
+    const std::uint64_t end_ns = report.last_ns.value_or(0) + time_shift_ns;
     const sluice_counters counters = read_counters(maps);
     for (unsigned i = 0; i < report.outcomes.size(); ++i)
         report.outcomes[i] += counters.n[i];
     maps.sources.for_each([&](const sluice_source_key& key, const sluice_source& entry) {
-        report.sources.push_back(describe(image, key, entry));
+        report.sources.push_back(describe(image, key, entry, edges, end_ns));
     });
     sort_sources(report.sources);
     add_tallies(maps, image.names, report);
-    made = counters.n[SLUICE_SOURCES_NEW];
+    // refused and evicted newcomers were there as well
+    made = counters.n[SLUICE_SOURCES_NEW] + counters.n[SLUICE_SOURCES_REFUSED];
     report.sources_lost = made - std::min<std::uint64_t>(made, report.sources.size());
     return report;
 }
@@ -145,7 +184,7 @@ std::string ports_text(const Config& config) {
 } // namespace
 
 ReplayReport replay_capture(Capture& capture, const Config& config, Mode mode) {
-    const PolicyImage image = compile_policy(config, Names{});
+    const PolicyImage image = counting_syns(compile_policy(config, Names{}));
     std::uint64_t made = 0;
     std::uint32_t table = first_table;
     ReplayReport report = pass(capture, image, mode, table, made);
@@ -161,7 +200,7 @@ ReplayReport replay_capture(Capture& capture, const Config& config, Mode mode) {
         }
     }
     report.ports = ports_text(config);
-    report.has_limit = image.largest_limit != 0;
+    report.has_limit = image.largest_limit != 0 || image.has_large;
     return report;
 }
 

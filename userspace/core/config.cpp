@@ -41,6 +41,10 @@ std::string_view to_string(Action action) {
     return action_words.at(static_cast<std::size_t>(action));
 }
 
+std::string_view to_string(Counting count) {
+    return count == Counting::syns ? "syn" : "handshake";
+}
+
 std::string_view to_string(XdpChoice choice) {
     return xdp_words.at(static_cast<std::size_t>(choice));
 }

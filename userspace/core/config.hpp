@@ -41,9 +41,15 @@ enum class XdpChoice : std::uint8_t { automatic, native, generic };
 [[nodiscard]] std::string_view to_string(XdpChoice choice); // "auto", "native", "generic"
 [[nodiscard]] std::optional<Mode> parse_mode(std::string_view text);
 
+// What a limit counts. A SYN may carry anybody's address; who completes a handshake has his own.
+enum class Counting : std::uint8_t { syns, handshakes };
+[[nodiscard]] std::string_view to_string(Counting count); // "syn", "handshake"
+
 struct Limit {
-    std::uint32_t connections = 10;        // 1-64
+    std::uint32_t connections = 10;        // 1-10000
     std::chrono::milliseconds per{60'000}; // 1 s - 24 h
+    std::uint32_t warn = 0;                // 1 to connections; 0: no warning
+    Counting count = Counting::handshakes;
     bool count_dropped = true;
     Origin origin;
 };

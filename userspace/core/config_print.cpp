@@ -44,8 +44,10 @@ std::string toml_list(const Items& items, const Print& print) {
 
 std::string toml_limit(const Limit& limit) {
     return "{ connections = " + std::to_string(limit.connections) + ", per = \"" +
-           format_duration(limit.per) + "\", count_dropped = " + (limit.count_dropped ? "true" : "false") +
-           " }";
+           format_duration(limit.per) + '"' +
+           (limit.warn != 0 ? ", warn = " + std::to_string(limit.warn) : "") + ", count = \"" +
+           std::string(to_string(limit.count)) +
+           "\", count_dropped = " + (limit.count_dropped ? "true" : "false") + " }";
 }
 
 std::string toml_service(const Service& service) {
@@ -96,7 +98,8 @@ std::string toml_class(const ClassConfig& of_class, bool expand_files) {
 Json json_limit(const Limit& limit) {
     return {{"connections", limit.connections},
             {"per_ms", limit.per.count()},
-            {"count", "syn"},
+            {"warn", limit.warn != 0 ? Json(limit.warn) : Json(nullptr)},
+            {"count", to_string(limit.count)},
             {"count_dropped", limit.count_dropped},
             {"origin", to_string(limit.origin)}};
 }
@@ -143,8 +146,9 @@ std::string to_toml(const Config& config, bool expand_files) {
     if (config.limit)
         text += "\n[limit]\nconnections = " + std::to_string(config.limit->connections) + "\nper = \"" +
                 format_duration(config.limit->per) +
-                "\"\ncount = \"syn\"\ncount_dropped = " + (config.limit->count_dropped ? "true" : "false") +
-                '\n';
+                '"' + (config.limit->warn != 0 ? "\nwarn = " + std::to_string(config.limit->warn) : "") +
+                "\ncount = \"" + std::string(to_string(config.limit->count)) +
+                "\"\ncount_dropped = " + (config.limit->count_dropped ? "true" : "false") + '\n';
     for (const ClassConfig& of_class : config.classes)
         text += toml_class(of_class, expand_files);
     text += "\n[table]\nsources = " + std::to_string(config.table_sources) + '\n';

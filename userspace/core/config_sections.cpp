@@ -21,23 +21,16 @@ constexpr std::size_t longest_log_prefix = 127;                // NF_LOG_PREFIXL
 constexpr std::size_t longest_interface = 15;                  // IFNAMSIZ with its zero
 constexpr Bounds port_bounds = {1, 65535};
 
-void refuse_handshake(const Node& node) {
+Counting read_count(const Node& node) {
     constexpr std::array<std::string_view, 2> words = {"syn", "handshake"};
-    if (read_word("count", node, words) != 0)
-        throw ConfigError(node.origin,
-                          "count = \"handshake\" is not in this version, which counts SYNs; write "
-                          "count = \"syn\" or leave it out");
+    return static_cast<Counting>(read_word("count", node, words));
 }
 
 std::uint32_t read_connections(const Node& node) {
-    constexpr Bounds bounds = {1, SLUICE_MAX_LIMIT};
+    constexpr Bounds bounds = {1, SLUICE_MAX_LARGE};
     const auto* number = std::get_if<std::int64_t>(&node.value);
     if (number && *number == 0)
         throw ConfigError(node.origin, "connections = 0 would refuse everybody; write 1 to " +
-                                           std::to_string(bounds.most));
-    if (number && *number > bounds.most)
-        throw ConfigError(node.origin, "connections = " + std::to_string(*number) +
-                                           " is more than this version can count; the largest limit is " +
                                            std::to_string(bounds.most));
     return static_cast<std::uint32_t>(read_number("connections", node, bounds));
 }
@@ -229,8 +222,9 @@ void refuse_second(const std::string& section, const Origin& here, const Origin&
 }
 
 Limit read_limit(const Entry& entry, const std::string& section) {
-    constexpr std::array<std::string_view, 4> keys = {"connections", "per", "count", "count_dropped"};
+    constexpr std::array<std::string_view, 5> keys = {"connections", "per", "warn", "count", "count_dropped"};
     Limit limit;
+    Origin warn_origin;
     limit.origin = entry.origin;
     const Table& table =
         read_table(section, entry.value, "a table, as in { connections = 10, per = \"60s\" }");
@@ -240,11 +234,19 @@ Limit read_limit(const Entry& entry, const std::string& section) {
             limit.connections = read_connections(item.value);
         else if (item.key == "per")
             limit.per = read_duration("per", item.value);
+        else if (item.key == "warn")
+            limit.warn = static_cast<std::uint32_t>(
+                read_number("warn", item.value, {1, SLUICE_MAX_LARGE})),
+            warn_origin = item.value.origin;
         else if (item.key == "count")
-            refuse_handshake(item.value);
+            limit.count = read_count(item.value);
         else
             limit.count_dropped = read_truth("count_dropped", item.value);
     }
+    if (limit.warn > limit.connections)
+        throw ConfigError(warn_origin, "warn = " + std::to_string(limit.warn) + " is above connections = " +
+                                           std::to_string(limit.connections) +
+                                           ", so the limit would come first; write at most that");
     return limit;
 }
 

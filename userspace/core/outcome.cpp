@@ -39,6 +39,21 @@ constexpr auto rows = std::to_array<Row>({
     {SLUICE_SAMPLED, Kind::attempt, "sampled",
      "Attempt of a limited or banned source in mode xdp, made harmless and passed on to nftables to be "
      "logged and dropped there."},
+    {SLUICE_RETRANSMITTED, Kind::other, "retransmitted",
+     "A SYN that was let through and comes again because no answer reached its sender; passed, not counted."},
+    {SLUICE_UNLISTED, Kind::attempt, "unlisted",
+     "Attempt of a newcomer for whom a table full of others had no room; passed, counted only if it "
+     "completes its handshake."},
+    {SLUICE_UNVERIFIED, Kind::attempt, "unverified",
+     "Attempt of a class that counts handshakes; its address may be forged, so it counts only when its "
+     "handshake is completed; passed."},
+    {SLUICE_UNVERIFIABLE, Kind::attempt, "unverifiable",
+     "The same to a port on which nobody listens in this network namespace, so the handshake cannot be "
+     "seen by its packets; passed."},
+    {SLUICE_COMPLETED, Kind::other, "completed",
+     "The packet that completes a handshake; counted and passed."},
+    {SLUICE_REFUSED, Kind::other, "refused",
+     "The packet that completes a handshake over the limit, mode xdp; made to reset the connection."},
     {SLUICE_MALFORMED, Kind::other, "malformed",
      "Headers cut short or contradicting themselves; passed, no TCP stack accepts it."},
     {SLUICE_FRAGMENT, Kind::other, "fragment",
@@ -63,7 +78,7 @@ constexpr auto rows = std::to_array<Row>({
     {SLUICE_FAILED_CLASS, Kind::failure, "failed_class",
      "Not judged: no list of ranges is loaded in the kernel; passed."},
     {SLUICE_FAILED_ENTRY, Kind::failure, "failed_entry",
-     "Attempt not counted: the kernel had no room for a new source; passed."},
+     "Attempt not counted: its entry could not be made at this moment; passed."},
     {SLUICE_FAILED_RECYCLED, Kind::failure, "failed_recycled",
      "Attempt not counted: its source was evicted from the table in the same moment; passed."},
     {SLUICE_EVENTS_LOST, Kind::counter, "events_lost",
@@ -74,6 +89,21 @@ constexpr auto rows = std::to_array<Row>({
     {SLUICE_CONTENDED, Kind::counter, "contended",
      "Attempts that met so many others of the same source in the same instant that they were treated as "
      "over."},
+    {SLUICE_SOURCES_EVICTED, Kind::counter, "sources_evicted",
+     "Entries of sources that were still of interest and had to make room for others."},
+    {SLUICE_SOURCES_EXPIRED, Kind::counter, "sources_expired",
+     "Entries of sources idle for longer than any limit looks back, used again for others."},
+    {SLUICE_SOURCES_REFUSED, Kind::counter, "sources_refused",
+     "Newcomers that got no entry because all the room was taken by others still of interest."},
+    {SLUICE_SOURCES_MOVED, Kind::counter, "sources_moved",
+     "Entries taken over from the table before a reload that needed larger ones."},
+    {SLUICE_MEMORY_REFUSED, Kind::counter, "memory_refused",
+     "Times that there was no room to remember more pending connections of a source."},
+    {SLUICE_LARGE_REFUSED, Kind::counter, "large_refused",
+     "Attempts that found no room for the window of a limit above 64; passed."},
+    {SLUICE_COMPLETED_ELSEWHERE, Kind::counter, "completed_elsewhere",
+     "Handshakes completed in other network namespaces, as of ports published into containers; counted."},
+    {SLUICE_WARNED, Kind::counter, "warned", "Times that a source reached the warning threshold of its limit."},
 });
 
 constexpr bool in_order() {

@@ -72,6 +72,17 @@ sluice_policy class_policy(const ClassConfig& of_class) {
     return policy;
 }
 
+void note_limit(PolicyImage& image, const Limit& limit) {
+    if (limit.connections > SLUICE_MAX_LIMIT)
+        image.has_large = true;
+    else
+        image.largest_limit = std::max(image.largest_limit, limit.connections);
+    image.counts_handshakes = image.counts_handshakes || limit.count == Counting::handshakes;
+    image.longest_per_ns =
+        std::max(image.longest_per_ns,
+                 static_cast<std::uint64_t>(std::chrono::nanoseconds(limit.per).count()));
+}
+
 void add_class(PolicyImage& image, const Config& config, const ClassConfig& of_class) {
     const auto class_id = static_cast<std::uint32_t>(id_of(image.names.classes, of_class.name));
     // Service 0: what holds for an address whatever the port, as bans and look-ups need it.
@@ -81,8 +92,11 @@ void add_class(PolicyImage& image, const Config& config, const ClassConfig& of_c
         if (const auto limit = effective_limit(config, of_class, service)) {
             policy.connections = limit->connections;
             policy.per_ticks = to_ticks(limit->per);
-            policy.flags = limit->count_dropped ? SLUICE_POLICY_COUNT_DROPPED : 0;
-            image.largest_limit = std::max(image.largest_limit, limit->connections);
+            policy.flags = static_cast<std::uint8_t>(
+                (limit->count_dropped ? SLUICE_POLICY_COUNT_DROPPED : 0) |
+                (limit->count == Counting::handshakes ? SLUICE_POLICY_HANDSHAKE : 0));
+            policy.warn = limit->warn;
+            note_limit(image, *limit);
         }
         const auto service_id = static_cast<std::uint32_t>(id_of(image.names.services, service.name));
         image.policies[sluice_policy_index(0, class_id, service_id)] = policy;

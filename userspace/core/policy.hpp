@@ -32,7 +32,10 @@ struct PolicyImage {
     std::vector<Origin> range_origins;     // by range_id; same order as Config's classes and ranges
     std::vector<std::string> range_labels; // by range_id
     Names names;
-    std::uint32_t largest_limit = 0;     // largest `connections`, decides the log's capacity
+    std::uint32_t largest_limit = 0;     // largest `connections` up to 64, decides the log's capacity
+    bool has_large = false;              // some limit is above 64
+    bool counts_handshakes = false;      // some limit counts completed handshakes
+    std::uint64_t longest_per_ns = 0;    // of all limits
     std::vector<std::uint8_t> prefixes4; // distinct source prefix lengths in use, mapped, ascending
     std::vector<std::uint8_t> prefixes6;
     std::uint64_t log_every_ns = 0;

@@ -37,6 +37,8 @@ struct SeenLimit {
     std::uint32_t connections = 0; // 0: nothing limits it
     std::uint64_t per_ns = 0;
     bool count_dropped = true;
+    std::uint32_t warn = 0; // 0: no warning
+    Counting count = Counting::syns;
 };
 
 struct SeenTally {
@@ -45,6 +47,7 @@ struct SeenTally {
     std::uint64_t over = 0;
     std::uint64_t banned = 0;
     std::uint64_t dropped_xdp = 0;
+    std::uint64_t completed = 0;   // handshakes, where they are counted
     std::uint64_t dropped_nft = 0; // classes only
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Only here are the names of the document written. attempts is the sum of exempt, passed,
-// over_observed, would_drop, left_to_nft, dropped_xdp and failed.
+// unlisted, unverified, unverifiable, over_observed, would_drop, left_to_nft, dropped_xdp and failed.
 #include "core/snapshot_json.hpp"
 
 #include "core/outcome.hpp"
@@ -28,11 +28,17 @@ Json counters(const Snapshot& snapshot) {
             {"attempts", totals.attempts},
             {"exempt", n[SLUICE_EXEMPT]},
             {"passed", n[SLUICE_PASSED]},
+            {"unlisted", n[SLUICE_UNLISTED]},
+            {"unverified", n[SLUICE_UNVERIFIED]},
+            {"unverifiable", n[SLUICE_UNVERIFIABLE]},
             {"over_observed", n[SLUICE_OVER_OBSERVED]},
             {"would_drop", n[SLUICE_WOULD_DROP]},
             {"left_to_nft", n[SLUICE_LEFT_TO_NFT]},
             {"dropped_xdp", totals.dropped_xdp},
             {"failed", totals.failed},
+            {"retransmitted", n[SLUICE_RETRANSMITTED]},
+            {"completed", n[SLUICE_COMPLETED]},
+            {"refused", n[SLUICE_REFUSED]},
             {"over", totals.over},
             {"dropped_nft", snapshot.dropped_nft},
             {"dropped_odd", totals.dropped_odd},
@@ -41,7 +47,15 @@ Json counters(const Snapshot& snapshot) {
             {"events_lost", n[SLUICE_EVENTS_LOST]},
             {"sources_new", n[SLUICE_SOURCES_NEW]},
             {"samples_suppressed", n[SLUICE_SAMPLES_SUPPRESSED]},
-            {"contended", n[SLUICE_CONTENDED]}};
+            {"contended", n[SLUICE_CONTENDED]},
+            {"sources_evicted", n[SLUICE_SOURCES_EVICTED]},
+            {"sources_expired", n[SLUICE_SOURCES_EXPIRED]},
+            {"sources_refused", n[SLUICE_SOURCES_REFUSED]},
+            {"sources_moved", n[SLUICE_SOURCES_MOVED]},
+            {"memory_refused", n[SLUICE_MEMORY_REFUSED]},
+            {"large_refused", n[SLUICE_LARGE_REFUSED]},
+            {"completed_elsewhere", n[SLUICE_COMPLETED_ELSEWHERE]},
+            {"warned", n[SLUICE_WARNED]}};
 }
 
 Json outcomes(const Snapshot& snapshot) {

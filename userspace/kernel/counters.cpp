@@ -19,8 +19,18 @@ sluice_tally read_tally(const KernelMaps& maps, std::uint32_t class_id, std::uin
         total.over += cpu.over;
         total.dropped += cpu.dropped;
         total.banned += cpu.banned;
+        total.completed += cpu.completed;
+        for (std::size_t i = 0; i < SLUICE_TRIAL_LIMITS; i++)
+            total.stopped[i] += cpu.stopped[i];
     }
     return total;
+}
+
+std::uint32_t possible_cpus() {
+    const int cpus = ::libbpf_num_possible_cpus();
+    if (cpus < 0)
+        throw SystemError("count", "CPUs", -cpus);
+    return static_cast<std::uint32_t>(cpus);
 }
 
 } // namespace sluice

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "abi.h"
+#include "core/table_sizes.hpp"
 #include "kernel/bpf_map.hpp"
 #include "kernel/source_table.hpp"
 
@@ -26,14 +27,19 @@ struct KernelMaps {
     BpfMap<std::uint32_t, sluice_name> names;
     BpfMap<std::uint32_t, sluice_ledger> ledger;
     BpfMap<std::uint32_t, sluice_shape> shape;
-    Fd events; // ring buffer
+    Fd events;                      // ring buffer
+    std::uint32_t handshakes = 0; // cells
 
-    // `get` yields a descriptor of its own for a map's name, as written in bpf/maps.h.
-    static KernelMaps open(const std::function<Fd(const char* name)>& get);
-    // From pin_dir/maps; throws SystemError with ENOENT when nothing is pinned there.
+    // `get` yields a descriptor of its own for a map's name, as written in bpf/maps.h. `moving`: see
+    // SourceTable.
+    static KernelMaps open(const std::function<Fd(const char* name)>& get, bool moving);
+    // From pin_dir/maps; a table from before a reload is opened with the one that took its place.
+    // Throws SystemError with ENOENT when nothing is pinned there.
     static KernelMaps open_pinned(const std::string& pin_dir);
 
     [[nodiscard]] sluice_control control_word() const { return control.at(0); }
+    // The size of the table and all that belongs to it.
+    [[nodiscard]] TableSizes sizes() const;
 };
 
 } // namespace sluice

@@ -134,4 +134,18 @@ void detach_device(const std::string& pin_dir, const Attachment& attachment) {
         throw SystemError("remove pin", path, errno);
 }
 
+void attach_sockets(const std::string& pin_dir, int program) {
+    const std::string path = pin_dir + "/sockets";
+    const std::string fresh = path + "_new";
+    const Fd link(check(::bpf_raw_tracepoint_open(nullptr, program), "attach program to",
+                        "tracepoint inet_sock_set_state"));
+    ::unlink(fresh.c_str());
+    if (::bpf_obj_pin(link.get(), fresh.c_str()) != 0)
+        throw SystemError("pin link", fresh, errno);
+    // for a moment both see each handshake; the first to take its cell in map `elsewhere` counts it
+    ::unlink(path.c_str());
+    if (::rename(fresh.c_str(), path.c_str()) != 0)
+        throw SystemError("rename pin", fresh, errno);
+}
+
 } // namespace sluice

@@ -30,4 +30,8 @@ Attachment attach_device(const std::string& pin_dir, int program, const Device& 
 // Detaches and unpins. Works on dead links.
 void detach_device(const std::string& pin_dir, const Attachment& attachment);
 
+// Puts the program for sockets to work, in place of one that is there; it is pinned beside the links and
+// goes with the pins.
+void attach_sockets(const std::string& pin_dir, int program);
+
 } // namespace sluice

@@ -220,7 +220,7 @@ std::vector<ForgottenSource> forget_sources(KernelMaps& maps, const LivePolicy& 
         const auto entry = maps.sources.find(key);
         if (!entry || !maps.sources.erase(key))
             continue;
-        const SourceVerdict verdict = judge_source(live, key, *entry, maps.sources.log_capacity(), now_ns);
+        const SourceVerdict verdict = judge_source(live, maps.sources, key, *entry, now_ns);
         forgotten.push_back({source_of(key), names.services[key.service % SLUICE_MAX_SERVICES],
                              entry->attempts, verdict.until_ns, verdict.to_be_dropped});
     }

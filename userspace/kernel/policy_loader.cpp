@@ -4,6 +4,9 @@
 // would stall the CPU that does it.
 #include "kernel/policy_loader.hpp"
 
+#include "core/over.hpp"
+#include "pending.h"
+
 #include <algorithm>
 #include <cstring>
 #include <random>
@@ -117,9 +120,29 @@ void clear_reused(KernelMaps& maps, const Names& before, const Names& after) {
     }
 }
 
+constexpr std::uint64_t switch_ns = 1'000'000'000;
+constexpr std::uint64_t shortest_retention_ns = PENDING_LIFETIME_NS;
+constexpr std::uint8_t usual_prefix6 = 64;
+
+// Whether all addresses of each IPv6 /64 share class and source, so that an entry may answer for them.
+bool is_plain6(const PolicyImage& image) {
+    for (std::uint32_t id = 0; id < SLUICE_MAX_CLASSES; id++)
+        if (!image.names.classes[id].empty() &&
+            image.policies[sluice_policy_index(0, id, 0)].prefix6 != usual_prefix6)
+            return false;
+    return std::all_of(image.ranges.begin(), image.ranges.end(), [](const RangeEntry& range) {
+        return range.key.prefix_len <= usual_prefix6 || to_prefix(range.key).is_v4();
+    });
+}
+
+std::uint32_t control_flags(const PolicyImage& image) {
+    return (image.counts_handshakes ? SLUICE_CONTROL_HANDSHAKES : 0U) |
+           (is_plain6(image) ? SLUICE_CONTROL_PLAIN6 : 0U);
+}
+
 } // namespace
 
-void load_policy(KernelMaps& maps, const PolicyImage& image) {
+void load_policy(KernelMaps& maps, const PolicyImage& image, std::uint64_t now_ns) {
     sluice_control control = maps.control.at(0);
     const std::uint32_t idle = (control.generation + 1) & 1;
     const Names before = read_names(maps);
@@ -135,9 +158,18 @@ void load_policy(KernelMaps& maps, const PolicyImage& image) {
     clear_reused(maps, before, image.names);
     put_names(maps, image.names);
 
+    // First, and a while ahead: a packet that still follows the old lists writes a moment before this
+    // one into its entry, so the class that it writes there is looked up again.
+    control.trusted_ns = now_ns + switch_ns;
+    maps.control.put(0, control);
     control.generation++;
     control.log_every_ns = image.log_every_ns;
     control.log_max = image.log_max;
+    control.flags = control_flags(image);
+    control.retention_ns = std::max(image.longest_per_ns, shortest_retention_ns);
+    control.age_shift = table_age_shift(control.retention_ns);
+    // in the time that a source is of interest, at most a quarter of the table is given to newcomers
+    control.evictions_ns = 4 * control.retention_ns / maps.sources.capacity();
     if (control.sample_secret == 0)
         control.sample_secret = std::random_device{}() | 1U;
     maps.control.put(0, control);

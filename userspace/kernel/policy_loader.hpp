@@ -10,7 +10,7 @@ namespace sluice {
 
 // Loads and switches. On an exception nothing has changed for packets. The caller holds the
 // writers' lock. Mode and its deadline are not touched.
-void load_policy(KernelMaps& maps, const PolicyImage& image);
+void load_policy(KernelMaps& maps, const PolicyImage& image, std::uint64_t now_ns);
 
 // The names that counters and sources are filed under now.
 [[nodiscard]] Names read_names(const KernelMaps& maps);

@@ -87,18 +87,21 @@ std::chrono::milliseconds to_ms(std::uint64_t ns) {
 
 } // namespace
 
-SourceVerdict judge_source(const LivePolicy& live, const sluice_source_key& key, const sluice_source& entry,
-                           std::uint32_t log_capacity, std::uint64_t now_ns) {
+SourceVerdict judge_source(const LivePolicy& live, const SourceTable& table, const sluice_source_key& key,
+                           const sluice_source& entry, std::uint64_t now_ns) {
     const Prefix source = source_of(key);
     const SourcePlace place = live.place(source, now_ns);
     SourceVerdict verdict;
     verdict.class_id = place.class_id;
     verdict.policy = live.policy(place.class_id, key.service);
     verdict.exempt = place.exempt;
+    const std::optional<sluice_large> large =
+        verdict.policy.connections > SLUICE_MAX_LIMIT ? table.large_of(entry) : std::nullopt;
     const std::uint8_t own = source.is_v4() ? verdict.policy.prefix4 : verdict.policy.prefix6;
     // A reload may count these addresses by another length now: nothing adds to this entry any more.
     if (counted_length(source.address, own, place.range_length) == source.length)
-        verdict.until_ns = over_until(entry, log_capacity, verdict.policy, now_ns);
+        verdict.until_ns = over_until(entry, large ? &*large : nullptr,
+                                      table.log_capacity(), verdict.policy, now_ns);
     verdict.to_be_dropped =
         verdict.until_ns != 0 && !verdict.exempt && verdict.policy.action == SLUICE_ACTION_LIMIT;
     return verdict;
@@ -186,7 +189,7 @@ std::vector<NftElement> read_limited(const KernelMaps& maps, const NftDesign& de
     maps.sources.for_each([&](const sluice_source_key& key, const sluice_source& entry) {
         if (entry.until_ns <= now_ns || key.service >= SLUICE_MAX_SERVICES)
             return;
-        const SourceVerdict verdict = judge_source(live, key, entry, maps.sources.log_capacity(), now_ns);
+        const SourceVerdict verdict = judge_source(live, maps.sources, key, entry, now_ns);
         const std::string& service = names.services[key.service];
         if (!verdict.to_be_dropped || service.empty() || !design.hashes(source_of(key)))
             return;

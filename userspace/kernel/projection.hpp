@@ -25,8 +25,8 @@ struct SourceVerdict {
     bool to_be_dropped = false; // over, of a class that limits, not exempt: in every mode but observe
 };
 
-[[nodiscard]] SourceVerdict judge_source(const LivePolicy& live, const sluice_source_key& key,
-                                         const sluice_source& entry, std::uint32_t log_capacity,
+[[nodiscard]] SourceVerdict judge_source(const LivePolicy& live, const SourceTable& table,
+                                         const sluice_source_key& key, const sluice_source& entry,
                                          std::uint64_t now_ns);
 
 // The table's shape, from kernel state alone. `interfaces`: names of the attached devices.

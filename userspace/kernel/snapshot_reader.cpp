@@ -13,7 +13,6 @@
 #include "kernel/policy_loader.hpp"
 #include "kernel/process.hpp"
 #include "kernel/projection.hpp"
-#include "window.h"
 
 #include <algorithm>
 #include <cstring>
@@ -114,7 +113,9 @@ void Reader::read_limits() {
             seen_.limits.push_back({names_.services[service], names_.classes[class_id],
                                     static_cast<Action>(policy.action), policy.connections,
                                     policy.per_ticks << SLUICE_TICK_SHIFT,
-                                    (policy.flags & SLUICE_POLICY_COUNT_DROPPED) != 0});
+                                    (policy.flags & SLUICE_POLICY_COUNT_DROPPED) != 0, policy.warn,
+                                    (policy.flags & SLUICE_POLICY_HANDSHAKE) != 0 ? Counting::handshakes
+                                                                                  : Counting::syns});
         }
     }
 }
@@ -124,6 +125,7 @@ void add(SeenTally& to, const sluice_tally& tally) {
     to.over += tally.over;
     to.banned += tally.banned;
     to.dropped_xdp += tally.dropped;
+    to.completed += tally.completed;
 }
 
 void Reader::read_tallies() {
@@ -164,8 +166,7 @@ bool Reader::is_enforced(const SeenSource& source) const {
 }
 
 void Reader::add_over(const sluice_source_key& key, const sluice_source& entry) {
-    const std::uint32_t capacity = maps_.sources.log_capacity();
-    const SourceVerdict verdict = judge_source(live_, key, entry, capacity, now_ns_);
+    const SourceVerdict verdict = judge_source(live_, maps_.sources, key, entry, now_ns_);
     if (verdict.until_ns == 0 || verdict.exempt)
         return;
     SeenSource source;
@@ -174,8 +175,10 @@ void Reader::add_over(const sluice_source_key& key, const sluice_source& entry) 
     source.class_name = names_.classes[verdict.class_id];
     source.action = static_cast<Action>(verdict.policy.action);
     source.attempts = entry.attempts;
-    source.in_window = window_count(&entry, capacity, verdict.policy.per_ticks, now_ns_);
-    source.since_ns = wall(entry.since_ns);
+    const auto large = maps_.sources.large_of(entry);
+    source.in_window = attempts_in_window(entry, large ? &*large : nullptr, maps_.sources.log_capacity(),
+                                          verdict.policy, now_ns_);
+    source.since_ns = wall(over_since(entry, now_ns_));
     source.until_ns = wall(verdict.until_ns);
     source.limited = verdict.to_be_dropped && is_enforced(source);
     source.would_be_limited = verdict.to_be_dropped && seen_.mode.mode == Mode::observe;

@@ -67,14 +67,30 @@ TEST(Policy, each_class_and_service_has_its_limit) {
     EXPECT_EQ(customers.action, SLUICE_ACTION_LIMIT);
     EXPECT_EQ(customers.prefix4, 96 + 24);
     EXPECT_EQ(customers.prefix6, 48);
-    EXPECT_EQ(customers.flags, SLUICE_POLICY_COUNT_DROPPED);
+    EXPECT_EQ(customers.flags, SLUICE_POLICY_COUNT_DROPPED | SLUICE_POLICY_HANDSHAKE);
     EXPECT_EQ(customers.per_ticks, to_ticks(1h));
     EXPECT_EQ(customers.warn, 0u);
     const sluice_policy submission = policy_of(image, 2, 2);
     EXPECT_EQ(submission.connections, 20u);
-    EXPECT_EQ(submission.flags, 0);
+    EXPECT_EQ(submission.flags, SLUICE_POLICY_HANDSHAKE);
     EXPECT_EQ(policy_of(image, 0, 1).connections, 10u);
     EXPECT_EQ(image.largest_limit, 30u);
+    EXPECT_FALSE(image.has_large);
+    EXPECT_TRUE(image.counts_handshakes);
+    EXPECT_EQ(image.longest_per_ns, 3'600'000'000'000u);
+}
+
+TEST(Policy, tells_large_limits_warnings_and_what_is_counted) {
+    const PolicyImage image = compile("[limit]\nconnections = 300\nwarn = 250\ncount = \"syn\"\n"
+                                      "[class.a]\nranges = [\"192.0.2.1\"]\nlimit = { connections = 12, count = "
+                                      "\"syn\" }\n");
+    EXPECT_EQ(image.largest_limit, 12u);
+    EXPECT_TRUE(image.has_large);
+    EXPECT_FALSE(image.counts_handshakes);
+    EXPECT_EQ(policy_of(image, 0, 1).connections, 300u);
+    EXPECT_EQ(policy_of(image, 0, 1).warn, 250u);
+    EXPECT_EQ(policy_of(image, 0, 1).flags, SLUICE_POLICY_COUNT_DROPPED);
+    EXPECT_EQ(policy_of(image, 1, 1).warn, 0u);
 }
 
 TEST(Policy, nothing_limits_an_exempt_class) {

@@ -45,7 +45,7 @@ TEST(ReplayReport, CountsAttemptsOnly) {
     ReplayReport report;
     for (std::uint64_t& count : report.outcomes)
         count = 1;
-    EXPECT_EQ(report.attempts(), 8U);
+    EXPECT_EQ(report.attempts(), 11U);
 }
 
 TEST(ReplayReport, WarnsOfNothingWithoutReason) {

@@ -53,6 +53,9 @@ Snapshot busy() {
         snapshot.outcomes[i] = 1ULL << i;
     for (unsigned i = SLUICE_FAILED_CONTROL; i <= SLUICE_EVENTS_LOST; ++i)
         snapshot.outcomes[i] = 0;
+    for (const unsigned i : {SLUICE_UNVERIFIABLE + 0U, SLUICE_SOURCES_EVICTED + 0U, SLUICE_SOURCES_REFUSED + 0U,
+                             SLUICE_LARGE_REFUSED + 0U})
+        snapshot.outcomes[i] = 0;
     snapshot.over = 40;
     snapshot.dropped_nft = 30;
     snapshot.logged_nft = 3;
@@ -89,7 +92,8 @@ TEST(SnapshotTotal, AttemptsAreTheSumOfTheirOutcomes) {
     EXPECT_EQ(totals.failed, n[SLUICE_FAILED_CONTROL] + n[SLUICE_FAILED_CLASS] + n[SLUICE_FAILED_ENTRY] +
                                  n[SLUICE_FAILED_RECYCLED]);
     EXPECT_EQ(totals.dropped_xdp, n[SLUICE_DROPPED_LIMITED] + n[SLUICE_DROPPED_BANNED] + n[SLUICE_SAMPLED]);
-    EXPECT_EQ(totals.attempts, n[SLUICE_EXEMPT] + n[SLUICE_PASSED] + n[SLUICE_OVER_OBSERVED] +
+    EXPECT_EQ(totals.attempts, n[SLUICE_EXEMPT] + n[SLUICE_PASSED] + n[SLUICE_UNLISTED] +
+                                   n[SLUICE_UNVERIFIED] + n[SLUICE_UNVERIFIABLE] + n[SLUICE_OVER_OBSERVED] +
                                    n[SLUICE_WOULD_DROP] + n[SLUICE_LEFT_TO_NFT] + totals.dropped_xdp +
                                    totals.failed);
     EXPECT_EQ(totals.fragments, n[SLUICE_FRAGMENT] + n[SLUICE_TINY_FRAGMENT] +
@@ -140,7 +144,8 @@ TEST(SnapshotJson, NamesEveryOutcomeAndTheSumsAgree) {
     EXPECT_EQ(document["counters"]["packets"], sum);
     std::uint64_t attempts = 0;
     for (const char* part :
-         {"exempt", "passed", "over_observed", "would_drop", "left_to_nft", "dropped_xdp", "failed"})
+         {"exempt", "passed", "unlisted", "unverified", "unverifiable", "over_observed", "would_drop",
+          "left_to_nft", "dropped_xdp", "failed"})
         attempts += document["counters"][part].get<std::uint64_t>();
     EXPECT_EQ(document["counters"]["attempts"], attempts);
 }

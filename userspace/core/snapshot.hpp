@@ -47,8 +47,8 @@ struct SeenTally {
     std::uint64_t over = 0;
     std::uint64_t banned = 0;
     std::uint64_t dropped_xdp = 0;
-    std::uint64_t completed = 0;   // handshakes, where they are counted
     std::uint64_t dropped_nft = 0; // classes only
+    std::uint64_t completed = 0;   // handshakes, where they are counted
 };
 
 struct SeenSource {

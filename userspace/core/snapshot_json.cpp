@@ -78,6 +78,7 @@ Json services(const Snapshot& snapshot) {
         result[service.name] = {{"attempts", service.attempts},
                                 {"over", service.over},
                                 {"banned", service.banned},
+                                {"completed", service.completed},
                                 {"dropped_xdp", service.dropped_xdp}};
     return result;
 }
@@ -89,6 +90,7 @@ Json classes(const Snapshot& snapshot) {
                                  {"over", of_class.over},
                                  {"dropped", of_class.dropped_xdp + of_class.dropped_nft},
                                  {"banned", of_class.banned},
+                                 {"completed", of_class.completed},
                                  {"dropped_xdp", of_class.dropped_xdp},
                                  {"dropped_nft", of_class.dropped_nft}};
     return result;
@@ -103,6 +105,8 @@ Json limits(const Snapshot& snapshot) {
                           {"action", to_string(limit.action)},
                           {"connections", limited ? Json(limit.connections) : Json()},
                           {"per_ms", limited ? Json(limit.per_ns / ns_per_ms) : Json()},
+                          {"warn", limit.warn != 0 ? Json(limit.warn) : Json()},
+                          {"count", to_string(limit.count)},
                           {"count_dropped", limit.count_dropped}});
     }
     return result;

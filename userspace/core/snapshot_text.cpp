@@ -77,7 +77,7 @@ std::string limit_text(const SeenLimit& limit) {
         return "no limit";
     return number(limit.connections) + " per " +
            format_duration(std::chrono::milliseconds(static_cast<std::int64_t>(limit.per_ns / 1'000'000))) +
-           (limit.count_dropped ? "" : " (clipped)");
+           (limit.count == Counting::handshakes ? " (handshakes)" : limit.count_dropped ? "" : " (clipped)");
 }
 
 // The limits of one class: said once when they are the same in all services.
@@ -168,12 +168,18 @@ std::string counters_text(const Snapshot& snapshot) {
             rows.push_back({what, number(count)});
     };
     add("  passed, within the limit or not limited", n[SLUICE_PASSED], true);
+    add("  passed, counts when its handshake is completed", n[SLUICE_UNVERIFIED]);
+    add("  passed, nobody listens here", n[SLUICE_UNVERIFIABLE]);
+    add("  passed, no room in the table", n[SLUICE_UNLISTED]);
     add("  passed, exempt", n[SLUICE_EXEMPT], true);
     add("  passed, over in a class that is only observed", n[SLUICE_OVER_OBSERVED]);
     add("  passed, would be dropped in another mode", n[SLUICE_WOULD_DROP]);
     add("  left to nftables to drop", n[SLUICE_LEFT_TO_NFT]);
     add("  dropped by XDP", totals.dropped_xdp);
     add("  passed, because sluice failed", totals.failed);
+    add("RETRANSMITTED, NOT COUNTED", n[SLUICE_RETRANSMITTED]);
+    add("HANDSHAKES COMPLETED", n[SLUICE_COMPLETED] + n[SLUICE_COMPLETED_ELSEWHERE]);
+    add("HANDSHAKES REFUSED, OVER THE LIMIT", n[SLUICE_REFUSED]);
     add("DROPPED BY NFTABLES", snapshot.dropped_nft);
     add("FRAGMENTS AND ODD HEADERS DROPPED", totals.dropped_odd);
     add("FRAGMENTS SEEN", totals.fragments);

@@ -76,9 +76,27 @@ void warn_of_failures(const Snapshot& snapshot, std::vector<std::string>& out) {
     if (snapshot.outcomes[SLUICE_EVENTS_LOST] != 0)
         out.push_back(counted(snapshot.outcomes[SLUICE_EVENTS_LOST], "event was", "events were") +
                       " lost on the way to the controller; it has made up for them by walking the table.");
-    if (snapshot.capacity != 0 && snapshot.sources >= snapshot.capacity - snapshot.capacity / 20)
-        out.push_back(
-            "The table is full: sources that were not seen for long are forgotten ([table] sources).");
+    if (const auto refused = snapshot.outcomes[SLUICE_SOURCES_REFUSED]; refused != 0)
+        out.push_back("The table was full: " + counted(refused, "newcomer", "newcomers") +
+                      " found no room and passed uncounted, unless their handshake was completed ([table] "
+                      "sources).");
+    if (const auto evicted = snapshot.outcomes[SLUICE_SOURCES_EVICTED]; evicted != 0)
+        out.push_back(counted(evicted, "source was", "sources were") +
+                      " forgotten while still of interest, because the table was full ([table] sources).");
+    if (const auto refused = snapshot.outcomes[SLUICE_LARGE_REFUSED]; refused != 0)
+        out.push_back(counted(refused, "attempt", "attempts") +
+                      " found no room for the window of a limit above 64 and passed ([table] sources).");
+}
+
+// Nobody can know at start whether a listener will exist.
+void warn_of_listeners(const Snapshot& snapshot, std::vector<std::string>& out) {
+    const std::uint64_t elsewhere = snapshot.outcomes[SLUICE_COMPLETED_ELSEWHERE];
+    const std::uint64_t unverifiable = snapshot.outcomes[SLUICE_UNVERIFIABLE];
+    if (unverifiable > elsewhere)
+        out.push_back(counted(unverifiable, "attempt", "attempts") +
+                      " went to ports on which nobody listens here; " + std::to_string(elsewhere) +
+                      " of their handshakes were seen in other network namespaces. What no listener of this "
+                      "machine answers cannot be limited by handshakes: on a router write count = \"syn\".");
 }
 
 } // namespace
@@ -114,6 +132,7 @@ std::vector<std::string> warnings(const Snapshot& snapshot) {
     warn_of_controller(snapshot, out);
     warn_of_interfaces(snapshot, out);
     warn_of_failures(snapshot, out);
+    warn_of_listeners(snapshot, out);
     return out;
 }
 

@@ -97,6 +97,21 @@ std::uint64_t hash_seed(const std::string& pin_dir) {
     return (std::uint64_t{random()} << 32 | random()) | 1U;
 }
 
+// A map that was re-used goes by the name that the kernel has for it, and a table that was put aside
+// keeps its own; so these four are told apart by their places in the skeleton.
+const bpf_map* map_called(const sluice_bpf& skeleton, std::string_view name) {
+    const auto& maps = skeleton.maps;
+    if (name == "sets")
+        return maps.sets;
+    if (name == "sources")
+        return maps.sources;
+    if (name == "old_sets")
+        return maps.old_sets;
+    if (name == "old_sources")
+        return maps.old_sources;
+    return ::bpf_object__find_map_by_name(skeleton.obj, std::string(name).c_str());
+}
+
 std::uint32_t capacity_of(const bpf_map* map, std::size_t head) {
     return static_cast<std::uint32_t>((::bpf_map__value_size(map) - head) / 8);
 }
@@ -157,7 +172,7 @@ Program Program::load(const ProgramOptions& options) {
         throw SystemError("load", "BPF program (" + tail_of(libbpf_said) + ")", error);
 
     const auto get = [&](const char* name) {
-        bpf_map* map = ::bpf_object__find_map_by_name(skeleton->obj, name);
+        const bpf_map* map = map_called(*skeleton, name);
         if (map == nullptr)
             throw SystemError("find map", name, ENOENT);
         return duplicate(::bpf_map__fd(map), name);

@@ -148,12 +148,13 @@ struct sluice_control {
 	__u32 controller_pid;  /* of `sluice run`; 0: none. For commands, not for packets */
 	__u32 reloads_refused; /* by the controller since the pins were made; commands wait for it */
 	__u32 flags;	       /* SLUICE_CONTROL_* */
-	__u64 wanted_word; /* mode word the operator asked for; comes into force again after a stop */
-	__u64 trusted_ns;  /* classes that entries remember from before this moment are looked up again */
-	__u64 retention_ns; /* a source idle for so long is of no interest: the longest `per`, at least 130 s */
+	__u64 wanted_word;     /* mode word the operator asked for; comes into force again after a stop */
+	__u64 trusted_ns;      /* classes that entries remember from before this moment are looked up again */
+	__u64
+	    retention_ns; /* a source idle for so long is of no interest: the longest `per`, at least 130 s */
 	__u64 moving_until_ns; /* until then a source that is not in the table is looked up in the old one */
-	__u64 evictions_ns; /* one live source in this time may be evicted for an unverified newcomer */
-	__u32 age_shift;    /* see table_age_shift() */
+	__u64 evictions_ns;    /* one live source in this time may be evicted for an unverified newcomer */
+	__u32 age_shift;       /* see table_age_shift() */
 	__u32 pad;
 };
 SLUICE_SIZE(sluice_control, 88);
@@ -294,10 +295,10 @@ struct sluice_source {
 	__u32 last;	  /* coarse: the latest attempt, dropped or not; class_id is as of it */
 	__u32 since;	  /* coarse: when the present (or last) time over began */
 	__u16 class_id;
-	__u16 level;	/* attempts in the last `per`, decaying, in sixteenths; stops at 65535 */
-	__u16 sampled;	/* when the last sample was let through for logging, in units of 2^30 ns; 0: never */
-	__u8 peak;	/* SLUICE_PEAK_MASK: the largest level so far in whole attempts; SLUICE_PEAK_WARNED */
-	__u8 blocks;	/* 1-8, its block in the group of `memories`; << 4 the same of `larges`; 0: none */
+	__u16 level;   /* attempts in the last `per`, decaying, in sixteenths; stops at 65535 */
+	__u16 sampled; /* when the last sample was let through for logging, in units of 2^30 ns; 0: never */
+	__u8 peak;     /* SLUICE_PEAK_MASK: the largest level so far in whole attempts; SLUICE_PEAK_WARNED */
+	__u8 blocks;   /* 1-8, its block in the group of `memories`; << 4 the same of `larges`; 0: none */
 	__u64 pending[SLUICE_INLINE_PENDING];
 	__u64 slots[SLUICE_MAX_LIMIT]; /* as many as the rodata word log_capacity says */
 };
@@ -321,8 +322,8 @@ struct sluice_memory {
 	__u32 next;    /* position of the next record, in each of the two rings */
 	__u32 next_dropped;
 	__u64 pad;
-	__u64 dropped[SLUICE_MEMORY_DROPPED];	  /* attempts that were dropped */
-	__u64 let_through[SLUICE_MAX_LIMIT]; /* as many as the rodata word memory_capacity says */
+	__u64 dropped[SLUICE_MEMORY_DROPPED]; /* attempts that were dropped */
+	__u64 let_through[SLUICE_MAX_LIMIT];  /* as many as the rodata word memory_capacity says */
 };
 #define SLUICE_MEMORY_HEAD (32 + 8 * SLUICE_MEMORY_DROPPED)
 SLUICE_SIZE(sluice_memory, SLUICE_MEMORY_HEAD + sizeof(__u64) * SLUICE_MAX_LIMIT);
@@ -333,9 +334,9 @@ SLUICE_SIZE(sluice_memory, SLUICE_MEMORY_HEAD + sizeof(__u64) * SLUICE_MAX_LIMIT
 struct sluice_large {
 	__u64 owner;
 	__u64 used_ns;
-	__u64 head;	   /* bucket << 24 | attempts in the window */
-	__u64 base;	   /* position in the log of the first attempt that counts by itself; 0: being filled */
-	__u64 per_ticks;   /* what the buckets are made for */
+	__u64 head;	 /* bucket << 24 | attempts in the window */
+	__u64 base;	 /* position in the log of the first attempt that counts by itself; 0: being filled */
+	__u64 per_ticks; /* what the buckets are made for */
 	__u64 buckets[SLUICE_LARGE_BUCKETS]; /* number of the bucket << 24 | attempts in it */
 };
 SLUICE_SIZE(sluice_large, 40 + 8 * SLUICE_LARGE_BUCKETS);
@@ -346,11 +347,11 @@ SLUICE_SIZE(sluice_large, 40 + 8 * SLUICE_LARGE_BUCKETS);
 
 /* Map `tallies`, per CPU, index class * SLUICE_MAX_SERVICES + service. */
 struct sluice_tally {
-	__u64 attempts; /* exempt ones included */
-	__u64 over;	/* attempts that were over, whatever became of them */
-	__u64 dropped;	/* by XDP: limited, banned, sampled */
-	__u64 banned;	/* attempts that met a ban, whatever became of them */
-	__u64 completed; /* handshakes, whatever became of them */
+	__u64 attempts;			    /* exempt ones included */
+	__u64 over;			    /* attempts that were over, whatever became of them */
+	__u64 dropped;			    /* by XDP: limited, banned, sampled */
+	__u64 banned;			    /* attempts that met a ban, whatever became of them */
+	__u64 completed;		    /* handshakes, whatever became of them */
 	__u64 stopped[SLUICE_TRIAL_LIMITS]; /* attempts that each of the trial limits would have stopped */
 };
 SLUICE_SIZE(sluice_tally, 80);
@@ -379,8 +380,8 @@ struct sluice_event {
 	__be16 sport;
 	__be16 dport;
 	__u16 class_id;
-	__u8 action; /* enum sluice_action of the class */
-	__u8 kind;   /* enum sluice_event_kind */
+	__u8 action;   /* enum sluice_action of the class */
+	__u8 kind;     /* enum sluice_event_kind */
 	__u32 ifindex; /* 0: seen by its socket */
 	__u32 count;   /* attempts in the last `per`, this one included (warning: that many at least) */
 	__u32 pad;

@@ -21,8 +21,8 @@
 
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOP 1
-#define TCP_OPTION_FAST_OPEN 34	 /* RFC 7413 */
-#define TCP_OPTION_IGNORED 253	 /* RFC 4727, for experiments; Linux knows none */
+#define TCP_OPTION_FAST_OPEN 34	  /* RFC 7413 */
+#define TCP_OPTION_IGNORED 253	  /* RFC 4727, for experiments; Linux knows none */
 #define TCP_OPTION_EXPERIMENT 254 /* with this magic it is Fast Open, too (tcp_parse_options) */
 #define TCP_EXPERIMENT_FAST_OPEN bpf_htons(0xf989)
 
@@ -75,7 +75,8 @@ static __always_inline __u64 tuple_hash(const struct packet *pkt)
 	__u64 x = table_mix(hash_seed ^ ((__u64)pkt->sport << 16 | pkt->dport));
 
 	x = table_mix(x + ((__u64)pkt->saddr[2] << 32 | pkt->saddr[3]));
-	x = table_mix(x + ((__u64)pkt->saddr[0] << 32 | pkt->saddr[1]) + ((__u64)pkt->daddr[2] << 32 | pkt->daddr[3]));
+	x = table_mix(x + ((__u64)pkt->saddr[0] << 32 | pkt->saddr[1]) +
+		      ((__u64)pkt->daddr[2] << 32 | pkt->daddr[3]));
 	return table_mix(x + ((__u64)pkt->daddr[0] << 32 | pkt->daddr[1]));
 }
 

@@ -15,7 +15,8 @@
 #define LEVEL_ONE 16U
 
 /* What the event says beside is in where->rule and where->result. */
-__noinline int send_event(struct packet *pkt, struct located *where, struct moment *at, __u32 kind, __u32 count)
+__noinline int send_event(struct packet *pkt, struct located *where, struct moment *at, __u32 kind,
+			  __u32 count)
 {
 	struct sluice_policy *policy;
 	struct sluice_source *entry;
@@ -201,7 +202,8 @@ __noinline int take_large(struct located *where, __u64 per_ticks, __u64 now)
 		*(volatile __u64 *)&large->used_ns = now;
 		for (__u32 k = 0; k < SLUICE_LARGE_BUCKETS; k++)
 			large->buckets[k] = 0;
-		(void)__sync_val_compare_and_swap(&large->base, 0, 0); /* all of it before the block is found */
+		(void)__sync_val_compare_and_swap(&large->base, 0,
+						  0); /* all of it before the block is found */
 		*(volatile __u8 *)&entry->blocks = (__u8)((entry->blocks & 0xf) | (i + 1) << 4);
 		return (int)(index + 1);
 	}
@@ -325,7 +327,8 @@ __noinline int try_in_large(struct located *where)
 }
 
 /* Whether this many attempts are in the last `per`. */
-static __always_inline int reaches(const struct sluice_source *entry, __u32 wanted, __u64 per_ticks, __u64 now)
+static __always_inline int reaches(const struct sluice_source *entry, __u32 wanted, __u64 per_ticks,
+				   __u64 now)
 {
 	__u64 head = WINDOW_READ(entry->head), slot;
 	struct window_place here = {head >> 8, (__u32)(head & 0xff), 0}, at;
@@ -351,8 +354,8 @@ __noinline int warn_at_threshold(struct packet *pkt, struct located *where, stru
 	if (!entry)
 		return 0;
 	reached = where->rule.connections > SLUICE_MAX_LIMIT && where->result.count
-			  ? where->result.count >= warn
-			  : reaches(entry, warn, where->rule.per_ticks, where->rule.now);
+		      ? where->result.count >= warn
+		      : reaches(entry, warn, where->rule.per_ticks, where->rule.now);
 	if (reached == !!(entry->peak & SLUICE_PEAK_WARNED))
 		return 0;
 	entry->peak ^= SLUICE_PEAK_WARNED;
@@ -396,7 +399,8 @@ __noinline int count_attempt(struct located *where)
 	return window_mark_over(entry, where->rule.now, where->result.release_ns);
 }
 
-static __always_inline void set_rule(struct located *where, const struct sluice_policy *policy, __u64 now, __u32 log)
+static __always_inline void set_rule(struct located *where, const struct sluice_policy *policy, __u64 now,
+				     __u32 log)
 {
 	where->rule.now = now;
 	where->rule.per_ticks = policy->per_ticks;

@@ -92,7 +92,8 @@ __noinline int handshake_state(struct xdp_md *ctx, struct packet *pkt)
 		request = bpf_skc_to_tcp_request_sock(sk);
 		if (request && request->snt_isn + 1 == bpf_ntohl(pkt->ack_seq))
 			state = HANDSHAKE_COMPLETED;
-	} else if (sk->state == STATE_SYN_RECV) { /* by Fast Open without a cookie: a socket made of the SYN */
+	} else if (sk->state ==
+		   STATE_SYN_RECV) { /* by Fast Open without a cookie: a socket made of the SYN */
 		state = HANDSHAKE_COMPLETED;
 	} else if (sk->state == STATE_LISTEN) {
 		offset = pkt->ip_offset & 0x3ff;
@@ -173,8 +174,8 @@ __noinline int complete(struct packet *pkt, struct moment *at, __u32 service, __
 		return SLUICE_FAILED_RECYCLED;
 
 	forget_idle(entry, at->now);
-	fingerprint = pending_fingerprint(pkt->saddr, pkt->daddr, (__u32)pkt->sport << 16 | pkt->dport, answer,
-					  ~hash_seed);
+	fingerprint = pending_fingerprint(pkt->saddr, pkt->daddr, (__u32)pkt->sport << 16 | pkt->dport,
+					  answer, ~hash_seed);
 	find_memory(entry, where, at->now);
 	touch_way(index, at->now, ctl->age_shift, SLUICE_TIER_VERIFIED);
 	if (search_let_through(where, fingerprint, at->now) == SEARCH_KNOWN)

@@ -130,7 +130,7 @@ static __always_inline int large_turn(struct sluice_large *large, __u32 connecti
 	result->verdict = over ? WINDOW_OVER : WINDOW_WITHIN;
 	result->count = (__u32)sum + logged;
 	result->release_ns = over ? large_release_tick(large, latest, sum + logged, connections, width)
-					    << SLUICE_TICK_SHIFT
+					<< SLUICE_TICK_SHIFT
 				  : 0;
 	return 1;
 }

@@ -12,9 +12,9 @@
 #define MEMORY_FRESH_NS (1ULL << 30) /* how exactly used_ns is kept */
 
 enum search_result {
-	SEARCH_NEW = 0,	      /* this tuple is not known, or its record has ended: it is a new attempt */
-	SEARCH_REPEATED,      /* a retransmission; its record says so now */
-	SEARCH_KNOWN,	      /* ended: its handshake was counted */
+	SEARCH_NEW = 0,	 /* this tuple is not known, or its record has ended: it is a new attempt */
+	SEARCH_REPEATED, /* a retransmission; its record says so now */
+	SEARCH_KNOWN,	 /* ended: its handshake was counted */
 };
 
 static __always_inline __u32 search_record(__u64 *place, __u64 fingerprint, __u64 now)

@@ -118,8 +118,8 @@ __noinline int search_live(struct located *where, __u32 which)
 {
 	if (!where)
 		return 0;
-	return (int)search_set(&sets, &sources, table_set(&where->place, which & 1, set_count), where->place.tag,
-			       &where->key);
+	return (int)search_set(&sets, &sources, table_set(&where->place, which & 1, set_count),
+			       where->place.tag, &where->key);
 }
 
 __noinline int search_old(struct located *where, __u32 which)
@@ -498,7 +498,8 @@ __noinline int locate(struct packet *pkt, struct moment *at, struct located *whe
 			index = where->index - 1;
 			entry = bpf_map_lookup_elem(&sources, &index);
 			words = overrides_of(pkt, at->now);
-			if (entry && !is_exempt_class(at->half, entry->class_id) && sluice_from_coarse(WINDOW_READ32(entry->last), at->now) > ctl->trusted_ns &&
+			if (entry && !is_exempt_class(at->half, entry->class_id) &&
+			    sluice_from_coarse(WINDOW_READ32(entry->last), at->now) > ctl->trusted_ns &&
 			    !(words & OVERRIDE_ALLOW)) { /* which must not be shorter than its range */
 				where->class_id = entry->class_id;
 				where->banned = !!(words & OVERRIDE_BAN);

@@ -67,9 +67,9 @@ TEST_F(Connections, too_soon_too_late_or_too_often_is_a_new_attempt) {
     plane.load(ten);
     const Bytes syn = connection(1, 100);
     EXPECT_EQ(plane.send(syn, noon), passed);
-    EXPECT_EQ(plane.send(syn, noon + 400 * ms), passed);                // too soon: counts, begins anew
+    EXPECT_EQ(plane.send(syn, noon + 400 * ms), passed); // too soon: counts, begins anew
     EXPECT_EQ(plane.send(syn, noon + 400 * ms + 500 * ms), repeated);
-    EXPECT_EQ(plane.send(syn, noon + 131 * second), passed);            // the first was let through too long ago
+    EXPECT_EQ(plane.send(syn, noon + 131 * second), passed); // the first was let through too long ago
     EXPECT_EQ(plane.source("192.0.2.66", 1)->attempts, 3U);
     std::uint64_t now = noon + 131 * second;
     for (int i = 0; i < 6; i++)
@@ -202,7 +202,8 @@ TEST_F(Connections, handshakes_leave_no_trace_of_a_SYN) {
     DataPlane plane;
     plane.load("mode = \"xdp\"\n[limit]\nconnections = 1\ncount = \"handshake\"\n");
     for (int i = 0; i < 20; i++) // nobody listens in this test: said so, and passed
-        EXPECT_EQ(plane.send(Ethernet{} / IPv4{} / TCP{.dport = 25}, noon), Verdict::pass(SLUICE_UNVERIFIABLE));
+        EXPECT_EQ(plane.send(Ethernet{} / IPv4{} / TCP{.dport = 25}, noon),
+                  Verdict::pass(SLUICE_UNVERIFIABLE));
     EXPECT_TRUE(plane.source_names().empty());
     EXPECT_EQ(plane.send(Ethernet{} / IPv4{} / TCP{.syn = false, .ack = true}, noon),
               Verdict::pass(SLUICE_NOT_SYN));

@@ -14,7 +14,6 @@ std::uint32_t next_isn() {
     return isn += 64'000;
 }
 
-
 constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 constexpr std::uint16_t ethertype_ipv6 = 0x86dd;
 constexpr std::uint16_t ethertype_mpls = 0x8847;

@@ -129,8 +129,10 @@ constexpr Refusal types[] = {
 };
 
 constexpr Refusal values[] = {
-    {"limit_zero", "[limit]\nconnections = 0", "f:2: connections = 0 would refuse everybody; write 1 to 10000"},
-    {"limit_negative", "[limit]\nconnections = -1", "f:2: connections = -1 is out of bounds; write 1 to 10000"},
+    {"limit_zero", "[limit]\nconnections = 0",
+     "f:2: connections = 0 would refuse everybody; write 1 to 10000"},
+    {"limit_negative", "[limit]\nconnections = -1",
+     "f:2: connections = -1 is out of bounds; write 1 to 10000"},
     {"limit_too_large", "[limit]\nconnections = 10001",
      "f:2: connections = 10001 is out of bounds; write 1 to 10000"},
     {"limit_of_a_class_too_large", "[class.a]\nlimit = { connections = 30000 }",

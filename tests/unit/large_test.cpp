@@ -29,7 +29,8 @@ std::size_t count_since(const std::deque<std::uint64_t>& times, std::uint64_t mo
 }
 
 // One stream of attempts in bursts and pauses around the limit.
-void run_stream(std::mt19937_64& random, std::uint32_t connections, std::uint64_t per_ticks, bool count_dropped) {
+void run_stream(std::mt19937_64& random, std::uint32_t connections, std::uint64_t per_ticks,
+                bool count_dropped) {
     const auto large = std::make_unique<sluice_large>();
     const std::uint64_t per = per_ticks * tick;
     const std::uint64_t early = per / LARGE_SPAN + 33 * tick;
@@ -37,7 +38,7 @@ void run_stream(std::mt19937_64& random, std::uint32_t connections, std::uint64_
     std::uint64_t now = 100'000 * second;
     std::size_t overs = 0;
     for (int i = 0; i < 3000; i++) {
-        now += random() % 8 == 0 ? random() % (per / 2) : random() % (per / connections + 1);
+        now += random() % (4 * connections) == 0 ? random() % (per / 2) : random() % (per / connections + 1);
         const window_result got = large_attempt(large.get(), connections, per_ticks, now,
                                                 count_dropped ? log_all : std::uint32_t{WINDOW_LOG_WITHIN});
         ASSERT_NE(got.verdict, WINDOW_CONTENDED);
@@ -67,7 +68,7 @@ void run_stream(std::mt19937_64& random, std::uint32_t connections, std::uint64_
         }
     }
     EXPECT_GT(overs, 0U);
-    EXPECT_GT(passes.size(), std::size_t{connections});
+    EXPECT_GE(passes.size(), std::size_t{connections});
 }
 
 TEST(Large, keeps_both_bounds) {
@@ -79,8 +80,8 @@ TEST(Large, keeps_both_bounds) {
         const std::uint32_t connections = limits[random() % 5];
         const std::uint64_t per_ticks = periods[random() % 5] * second / tick;
         const bool count_dropped = random() % 2 == 0;
-        SCOPED_TRACE(testing::Message() << connections << " per " << per_ticks << " ticks, count_dropped "
-                                        << count_dropped);
+        SCOPED_TRACE(testing::Message()
+                     << connections << " per " << per_ticks << " ticks, count_dropped " << count_dropped);
         run_stream(random, connections, per_ticks, count_dropped);
     }
 }
@@ -121,10 +122,9 @@ TEST(Large, two_threads_never_pass_more) {
             }
             const std::uint64_t end = clock() + second / 4;
             for (std::uint64_t now = clock(); now < end; now = clock()) {
-                const bool passed =
-                    large_attempt(large.get(), 65, per_ticks, now,
-                                  count_dropped ? log_all : std::uint32_t{WINDOW_LOG_WITHIN})
-                        .verdict == WINDOW_WITHIN;
+                const bool passed = large_attempt(large.get(), 65, per_ticks, now,
+                                                  count_dropped ? log_all : std::uint32_t{WINDOW_LOG_WITHIN})
+                                        .verdict == WINDOW_WITHIN;
                 mine.push_back({now, clock(), passed});
             }
         };

@@ -38,10 +38,10 @@ TEST(Outcome, IsAnAttemptAFailureOrNeither) {
         if (is_attempt(i))
             attempts.insert(i);
     }
-    EXPECT_EQ(attempts, (std::set<unsigned>{SLUICE_EXEMPT, SLUICE_PASSED, SLUICE_OVER_OBSERVED,
-                                            SLUICE_WOULD_DROP, SLUICE_LEFT_TO_NFT, SLUICE_DROPPED_LIMITED,
-                                            SLUICE_DROPPED_BANNED, SLUICE_SAMPLED, SLUICE_UNLISTED,
-                                            SLUICE_UNVERIFIED, SLUICE_UNVERIFIABLE}));
+    EXPECT_EQ(attempts,
+              (std::set<unsigned>{SLUICE_EXEMPT, SLUICE_PASSED, SLUICE_OVER_OBSERVED, SLUICE_WOULD_DROP,
+                                  SLUICE_LEFT_TO_NFT, SLUICE_DROPPED_LIMITED, SLUICE_DROPPED_BANNED,
+                                  SLUICE_SAMPLED, SLUICE_UNLISTED, SLUICE_UNVERIFIED, SLUICE_UNVERIFIABLE}));
     EXPECT_TRUE(is_failure(SLUICE_FAILED_CONTROL));
     EXPECT_TRUE(is_failure(SLUICE_FAILED_RECYCLED));
     EXPECT_FALSE(is_failure(SLUICE_MALFORMED));

@@ -90,10 +90,12 @@ TEST(Pending, fingerprints_tell_each_part_of_the_tuple_and_are_never_free) {
     const __be32 saddr[4] = {0, 0, 0xffff0000, 1}, other[4] = {0, 0, 0xffff0000, 2};
     const __be32 daddr[4] = {0, 0, 0xffff0000, 25}, elsewhere[4] = {5, 0, 0xffff0000, 25};
     constexpr std::uint64_t seed = 0x1f3c5b7a9e8d2c46, other_seed = 0x8c6d4e2f0a1b3c5d;
-    const std::set<std::uint64_t> all = {
-        pending_fingerprint(saddr, daddr, 1, 1, seed),     pending_fingerprint(other, daddr, 1, 1, seed),
-        pending_fingerprint(saddr, elsewhere, 1, 1, seed), pending_fingerprint(saddr, daddr, 2, 1, seed),
-        pending_fingerprint(saddr, daddr, 1, 2, seed),     pending_fingerprint(saddr, daddr, 1, 1, other_seed)};
+    const std::set<std::uint64_t> all = {pending_fingerprint(saddr, daddr, 1, 1, seed),
+                                         pending_fingerprint(other, daddr, 1, 1, seed),
+                                         pending_fingerprint(saddr, elsewhere, 1, 1, seed),
+                                         pending_fingerprint(saddr, daddr, 2, 1, seed),
+                                         pending_fingerprint(saddr, daddr, 1, 2, seed),
+                                         pending_fingerprint(saddr, daddr, 1, 1, other_seed)};
     EXPECT_EQ(all.size(), 6U);
     for (const std::uint64_t fingerprint : all) {
         EXPECT_NE(fingerprint, 0U);

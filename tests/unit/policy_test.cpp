@@ -81,9 +81,10 @@ TEST(Policy, each_class_and_service_has_its_limit) {
 }
 
 TEST(Policy, tells_large_limits_warnings_and_what_is_counted) {
-    const PolicyImage image = compile("[limit]\nconnections = 300\nwarn = 250\ncount = \"syn\"\n"
-                                      "[class.a]\nranges = [\"192.0.2.1\"]\nlimit = { connections = 12, count = "
-                                      "\"syn\" }\n");
+    const PolicyImage image =
+        compile("[limit]\nconnections = 300\nwarn = 250\ncount = \"syn\"\n"
+                "[class.a]\nranges = [\"192.0.2.1\"]\nlimit = { connections = 12, count = "
+                "\"syn\" }\n");
     EXPECT_EQ(image.largest_limit, 12u);
     EXPECT_TRUE(image.has_large);
     EXPECT_FALSE(image.counts_handshakes);

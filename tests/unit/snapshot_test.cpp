@@ -53,8 +53,8 @@ Snapshot busy() {
         snapshot.outcomes[i] = 1ULL << i;
     for (unsigned i = SLUICE_FAILED_CONTROL; i <= SLUICE_EVENTS_LOST; ++i)
         snapshot.outcomes[i] = 0;
-    for (const unsigned i : {SLUICE_UNVERIFIABLE + 0U, SLUICE_SOURCES_EVICTED + 0U, SLUICE_SOURCES_REFUSED + 0U,
-                             SLUICE_LARGE_REFUSED + 0U})
+    for (const unsigned i : {SLUICE_UNVERIFIABLE + 0U, SLUICE_SOURCES_EVICTED + 0U,
+                             SLUICE_SOURCES_REFUSED + 0U, SLUICE_LARGE_REFUSED + 0U})
         snapshot.outcomes[i] = 0;
     snapshot.over = 40;
     snapshot.dropped_nft = 30;
@@ -143,9 +143,8 @@ TEST(SnapshotJson, NamesEveryOutcomeAndTheSumsAgree) {
     EXPECT_EQ(document["outcomes"].size(), std::size_t{SLUICE_OUTCOMES});
     EXPECT_EQ(document["counters"]["packets"], sum);
     std::uint64_t attempts = 0;
-    for (const char* part :
-         {"exempt", "passed", "unlisted", "unverified", "unverifiable", "over_observed", "would_drop",
-          "left_to_nft", "dropped_xdp", "failed"})
+    for (const char* part : {"exempt", "passed", "unlisted", "unverified", "unverifiable", "over_observed",
+                             "would_drop", "left_to_nft", "dropped_xdp", "failed"})
         attempts += document["counters"][part].get<std::uint64_t>();
     EXPECT_EQ(document["counters"]["attempts"], attempts);
 }

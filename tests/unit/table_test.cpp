@@ -56,11 +56,10 @@ TEST(Table, gives_up_the_free_then_the_expired_then_the_lowest_tier_then_the_idl
     const auto worth = [&](std::uint32_t tier, std::uint32_t idle) {
         return table_worth(table_way(tag, tier, (now - idle) & TABLE_AGE_MASK), now, retention);
     };
-    const std::uint32_t order[] = {
-        table_worth(0, now, retention),     worth(SLUICE_TIER_OVER, 400),
-        worth(SLUICE_TIER_UNVERIFIED, 123), worth(SLUICE_TIER_UNVERIFIED, 122),
-        worth(SLUICE_TIER_UNVERIFIED, 0),   worth(SLUICE_TIER_VERIFIED, 122),
-        worth(SLUICE_TIER_VERIFIED, 0),     worth(SLUICE_TIER_OVER, 0)};
+    const std::uint32_t order[] = {table_worth(0, now, retention),     worth(SLUICE_TIER_OVER, 400),
+                                   worth(SLUICE_TIER_UNVERIFIED, 123), worth(SLUICE_TIER_UNVERIFIED, 122),
+                                   worth(SLUICE_TIER_UNVERIFIED, 0),   worth(SLUICE_TIER_VERIFIED, 122),
+                                   worth(SLUICE_TIER_VERIFIED, 0),     worth(SLUICE_TIER_OVER, 0)};
     for (std::size_t i = 1; i < std::size(order); i++)
         EXPECT_GT(order[i - 1], order[i]) << i;
     EXPECT_GE(order[2], std::uint32_t{TABLE_WORTH_EXPIRED});

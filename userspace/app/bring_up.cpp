@@ -63,11 +63,10 @@ Loaded load_program(const std::string& pin_dir, const Config& config) {
     }
     Loaded loaded = [&] {
         try {
-            return Loaded{Program::load({.sizes = wanted,
-                                         .time_in_metadata = false,
-                                         .watch_sockets = true,
-                                         .pin_dir = pin_dir}),
-                          {}};
+            return Loaded{
+                Program::load(
+                    {.sizes = wanted, .time_in_metadata = false, .watch_sockets = true, .pin_dir = pin_dir}),
+                {}};
         } catch (...) {
             if (moving)
                 put_table_back(pin_dir);

@@ -36,9 +36,9 @@ int check(const std::string& path) {
               << counted(image.ranges.size(), "range", "ranges") << ", "
               << counted(config.services.size(), "service", "services") << " on "
               << counted(ports, "port", "ports") << '\n'
-              << "    table of " << config.table_sources
-              << " sources: " << mebibytes(table_bytes(sizes)) << "; with all that is kept beside it "
-              << mebibytes(kernel_bytes(sizes, possible_cpus())) << " of kernel memory\n";
+              << "    table of " << config.table_sources << " sources: " << mebibytes(table_bytes(sizes))
+              << "; with all that is kept beside it " << mebibytes(kernel_bytes(sizes, possible_cpus()))
+              << " of kernel memory\n";
     return 0;
 }
 

@@ -105,7 +105,8 @@ void Controller::look(const LivePolicy& live, const sluice_source_key& key, NftC
         watched_.keep(key, verdict.until_ns, enforce, now_ns);
         return;
     }
-    watched_.put(key, {verdict.until_ns, over_since(*entry, now_ns), 0, 0, verdict.class_id, enforce}, now_ns);
+    watched_.put(key, {verdict.until_ns, over_since(*entry, now_ns), 0, 0, verdict.class_id, enforce},
+                 now_ns);
     if (!quiet_)
         log_limited(key, verdict, *entry);
 }

@@ -145,8 +145,8 @@ std::string to_toml(const Config& config, bool expand_files) {
         text += toml_service(service);
     if (config.limit)
         text += "\n[limit]\nconnections = " + std::to_string(config.limit->connections) + "\nper = \"" +
-                format_duration(config.limit->per) +
-                '"' + (config.limit->warn != 0 ? "\nwarn = " + std::to_string(config.limit->warn) : "") +
+                format_duration(config.limit->per) + '"' +
+                (config.limit->warn != 0 ? "\nwarn = " + std::to_string(config.limit->warn) : "") +
                 "\ncount = \"" + std::string(to_string(config.limit->count)) +
                 "\"\ncount_dropped = " + (config.limit->count_dropped ? "true" : "false") + '\n';
     for (const ClassConfig& of_class : config.classes)

@@ -235,8 +235,7 @@ Limit read_limit(const Entry& entry, const std::string& section) {
         else if (item.key == "per")
             limit.per = read_duration("per", item.value);
         else if (item.key == "warn")
-            limit.warn = static_cast<std::uint32_t>(
-                read_number("warn", item.value, {1, SLUICE_MAX_LARGE})),
+            limit.warn = static_cast<std::uint32_t>(read_number("warn", item.value, {1, SLUICE_MAX_LARGE})),
             warn_origin = item.value.origin;
         else if (item.key == "count")
             limit.count = read_count(item.value);
@@ -244,8 +243,8 @@ Limit read_limit(const Entry& entry, const std::string& section) {
             limit.count_dropped = read_truth("count_dropped", item.value);
     }
     if (limit.warn > limit.connections)
-        throw ConfigError(warn_origin, "warn = " + std::to_string(limit.warn) + " is above connections = " +
-                                           std::to_string(limit.connections) +
+        throw ConfigError(warn_origin, "warn = " + std::to_string(limit.warn) +
+                                           " is above connections = " + std::to_string(limit.connections) +
                                            ", so the limit would come first; write at most that");
     return limit;
 }

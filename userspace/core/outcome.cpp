@@ -103,7 +103,8 @@ constexpr auto rows = std::to_array<Row>({
      "Attempts that found no room for the window of a limit above 64; passed."},
     {SLUICE_COMPLETED_ELSEWHERE, Kind::counter, "completed_elsewhere",
      "Handshakes completed in other network namespaces, as of ports published into containers; counted."},
-    {SLUICE_WARNED, Kind::counter, "warned", "Times that a source reached the warning threshold of its limit."},
+    {SLUICE_WARNED, Kind::counter, "warned",
+     "Times that a source reached the warning threshold of its limit."},
 });
 
 constexpr bool in_order() {

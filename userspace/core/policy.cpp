@@ -78,9 +78,8 @@ void note_limit(PolicyImage& image, const Limit& limit) {
     else
         image.largest_limit = std::max(image.largest_limit, limit.connections);
     image.counts_handshakes = image.counts_handshakes || limit.count == Counting::handshakes;
-    image.longest_per_ns =
-        std::max(image.longest_per_ns,
-                 static_cast<std::uint64_t>(std::chrono::nanoseconds(limit.per).count()));
+    image.longest_per_ns = std::max(image.longest_per_ns,
+                                    static_cast<std::uint64_t>(std::chrono::nanoseconds(limit.per).count()));
 }
 
 void add_class(PolicyImage& image, const Config& config, const ClassConfig& of_class) {

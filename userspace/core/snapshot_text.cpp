@@ -77,7 +77,9 @@ std::string limit_text(const SeenLimit& limit) {
         return "no limit";
     return number(limit.connections) + " per " +
            format_duration(std::chrono::milliseconds(static_cast<std::int64_t>(limit.per_ns / 1'000'000))) +
-           (limit.count == Counting::handshakes ? " (handshakes)" : limit.count_dropped ? "" : " (clipped)");
+           (limit.count == Counting::handshakes ? " (handshakes)"
+            : limit.count_dropped               ? ""
+                                                : " (clipped)");
 }
 
 // The limits of one class: said once when they are the same in all services.

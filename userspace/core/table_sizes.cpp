@@ -25,8 +25,8 @@ std::uint32_t whole_groups(std::uint32_t blocks) {
 TableSizes table_sizes(std::uint32_t sources, std::uint32_t largest_exact, bool has_large) {
     TableSizes sizes;
     sizes.sources = (sources + SLUICE_WAYS - 1) / SLUICE_WAYS * SLUICE_WAYS;
-    sizes.log_capacity = std::clamp<std::uint32_t>(largest_exact == 0 ? default_log : largest_exact, 1U,
-                                                   SLUICE_MAX_LIMIT);
+    sizes.log_capacity =
+        std::clamp<std::uint32_t>(largest_exact == 0 ? default_log : largest_exact, 1U, SLUICE_MAX_LIMIT);
     if (has_large)
         sizes.log_capacity = std::max(sizes.log_capacity, least_log_beside_large);
     sizes.memory_capacity = std::max<std::uint32_t>(SLUICE_MEMORY_MIN, sizes.log_capacity);

@@ -27,7 +27,7 @@ struct KernelMaps {
     BpfMap<std::uint32_t, sluice_name> names;
     BpfMap<std::uint32_t, sluice_ledger> ledger;
     BpfMap<std::uint32_t, sluice_shape> shape;
-    Fd events;                      // ring buffer
+    Fd events;                    // ring buffer
     std::uint32_t handshakes = 0; // cells
 
     // `get` yields a descriptor of its own for a map's name, as written in bpf/maps.h. `moving`: see

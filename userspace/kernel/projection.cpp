@@ -100,8 +100,8 @@ SourceVerdict judge_source(const LivePolicy& live, const SourceTable& table, con
     const std::uint8_t own = source.is_v4() ? verdict.policy.prefix4 : verdict.policy.prefix6;
     // A reload may count these addresses by another length now: nothing adds to this entry any more.
     if (counted_length(source.address, own, place.range_length) == source.length)
-        verdict.until_ns = over_until(entry, large ? &*large : nullptr,
-                                      table.log_capacity(), verdict.policy, now_ns);
+        verdict.until_ns =
+            over_until(entry, large ? &*large : nullptr, table.log_capacity(), verdict.policy, now_ns);
     verdict.to_be_dropped =
         verdict.until_ns != 0 && !verdict.exempt && verdict.policy.action == SLUICE_ACTION_LIMIT;
     return verdict;

@@ -110,12 +110,11 @@ void Reader::read_limits() {
             if (names_.services[service].empty())
                 continue;
             const sluice_policy policy = live_.policy(class_id, service);
-            seen_.limits.push_back({names_.services[service], names_.classes[class_id],
-                                    static_cast<Action>(policy.action), policy.connections,
-                                    policy.per_ticks << SLUICE_TICK_SHIFT,
-                                    (policy.flags & SLUICE_POLICY_COUNT_DROPPED) != 0, policy.warn,
-                                    (policy.flags & SLUICE_POLICY_HANDSHAKE) != 0 ? Counting::handshakes
-                                                                                  : Counting::syns});
+            seen_.limits.push_back(
+                {names_.services[service], names_.classes[class_id], static_cast<Action>(policy.action),
+                 policy.connections, policy.per_ticks << SLUICE_TICK_SHIFT,
+                 (policy.flags & SLUICE_POLICY_COUNT_DROPPED) != 0, policy.warn,
+                 (policy.flags & SLUICE_POLICY_HANDSHAKE) != 0 ? Counting::handshakes : Counting::syns});
         }
     }
 }

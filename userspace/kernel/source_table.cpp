@@ -135,7 +135,8 @@ bool SourceTable::erase_from(const Part& part, const sluice_source_key& key) con
         if (((seen ^ way.load()) >> TABLE_TAG_SHIFT) != 0)
             return false; // given to another source meanwhile
     }
-    auto* const element = reinterpret_cast<sluice_source*>(part.sources.at(found->set * SLUICE_WAYS + found->way));
+    auto* const element =
+        reinterpret_cast<sluice_source*>(part.sources.at(found->set * SLUICE_WAYS + found->way));
     std::uint32_t life = found->entry.life;
     std::atomic_ref<std::uint32_t>(element->life).compare_exchange_strong(life, 0);
     return true;

@@ -27,7 +27,7 @@ public:
     SourceTable(const Opener& get, std::uint64_t hash_seed, bool moving);
 
     [[nodiscard]] int fd() const { return sources_fd_.get(); }
-    [[nodiscard]] std::uint32_t capacity() const { return live_.sources.count(); } // sources
+    [[nodiscard]] std::uint32_t capacity() const { return live_.sources.count(); }  // sources
     [[nodiscard]] std::uint32_t log_capacity() const { return live_.log_capacity; } // slots per source
     [[nodiscard]] std::uint32_t memory_blocks() const { return memories_.count(); }
     [[nodiscard]] std::uint32_t large_blocks() const { return larges_.count(); }

@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The world of the benchmark: `gen` sends through `out` into `eth0` of `mx`, both ends on one
+# processor. Behind every contestant stands a rule that drops all and counts, so that what a
+# contestant lets through costs the same with each of them and is counted by somebody else.
+
+BENCH_TOOL=$SLUICE_BUILD/tests/bench/bench_tool
+BENCH_OBJECT=$SLUICE_BUILD/bench-bpf/bench.bpf.o
+BENCH_PINS=/sys/fs/bpf/sluice-bench-$RUN_ID
+BENCH_CPU=$(($(nproc) - 1))
+MX_MAC=
+RESULTS=
+
+say() { printf '[%3d s] %s\n' "$SECONDS" "$*" >&2; }
+
+# record NAME=VALUE…: one line of results; values are JSON, or text if they are none.
+record() {
+    local pair arguments=()
+    for pair; do
+        if jq -e . <<<"${pair#*=}" >/dev/null 2>&1; then
+            arguments+=(--argjson "${pair%%=*}" "${pair#*=}")
+        else
+            arguments+=(--arg "${pair%%=*}" "${pair#*=}")
+        fi
+    done
+    # shellcheck disable=SC2016 # jq's own variable
+    jq -nc "${arguments[@]}" '$ARGS.named' >>"$RESULTS"
+}
+
+bench_world() {
+    local gen mx
+    netns_add gen
+    netns_add mx
+    gen=$(netns_name gen)
+    mx=$(netns_name mx)
+    ip -n "$gen" link add out type veth peer name eth0 netns "$mx"
+    ip -n "$gen" addr add 10.25.0.1/24 dev out
+    ip -n "$mx" addr add "$MX4/24" dev eth0
+    ip -n "$gen" link set out up
+    ip -n "$mx" link set eth0 up
+    # Frames are taken up by NAPI, as from a network card; XDP switches that on by itself.
+    in_ns gen ethtool -K out gro on
+    in_ns mx ethtool -K eth0 gro on
+    MX_MAC=$(ip -n "$mx" -j link show dev eth0 | jq -r '.[0].address')
+    sluice_prepare
+    mkdir "$BENCH_PINS"
+    at_exit 'rm -rf "$BENCH_PINS"'
+    bpftool prog loadall "$BENCH_OBJECT" "$BENCH_PINS" pinmaps "$BENCH_PINS/maps"
+}
+
+behind_up() {
+    in_ns mx nft -f - <<-NFT
+	table inet bench_behind {
+		chain all {
+			type filter hook prerouting priority raw + 10; policy accept;
+			iifname "eth0" counter drop
+		}
+	}
+	NFT
+}
+behind_down() { in_ns mx nft delete table inet bench_behind 2>/dev/null; }
+behind_count() { nft_rule_count bench_behind all; }
+
+# nft_rule_count TABLE CHAIN: packets that its only counter has seen; 0 without the table.
+nft_rule_count() {
+    in_ns mx nft -j list chain inet "$1" "$2" 2>/dev/null |
+        jq '[.nftables[].rule.expr? // [] | .[].counter?.packets? // 0] | add // 0'
+}
+
+arrived_count() { ip -n "$(netns_name mx)" -j -s link show dev eth0 | jq '.[0].stats64.rx.packets'; }
+
+# flood ARGUMENT…: see bench_tool flood; prints its report.
+flood() {
+    in_ns gen "$BENCH_TOOL" flood --interface out --to-mac "$MX_MAC" --to "$MX4" --cpu "$BENCH_CPU" "$@"
+}
+
+# Nanoseconds of CPU that sluice run has used, all threads.
+controller_cpu() {
+    [ -n "$SLUICE_PID" ] || { echo 0; return; }
+    cat "/proc/$SLUICE_PID"/task/*/schedstat 2>/dev/null | awk '{ n += $1 } END { printf "%.0f\n", n }'
+}
+
+# measure CONTESTANT COLUMN ROUND ARGUMENT…: one flood and what became of it.
+measure() {
+    local contestant=$1 column=$2 round=$3 arrived behind own='' busy report
+    shift 3
+    arrived=$(arrived_count)
+    behind=$(behind_count)
+    own=$(own_count "$contestant" "$column")
+    busy=$(controller_cpu)
+    report=$(flood "$@")
+    busy=$(($(controller_cpu) - busy))
+    arrived=$(($(arrived_count) - arrived))
+    behind=$(($(behind_count) - behind))
+    [ -z "$own" ] || own=$(($(own_count "$contestant" "$column") - own))
+    record kind=flood contestant="$contestant" column="$column" round="$round" report="$report" \
+        arrived="$arrived" behind="$behind" own="${own:-null}" controller_ns="$busy"
+}

@@ -5,8 +5,10 @@
 # All allow 1 SYN per source and minute but `recent`, which stands as people paste it.
 # shellcheck disable=SC2317 # called by name
 
+# shellcheck disable=SC2034 # read by scripts/bench
 CONTESTANTS=(floor nftdrop recent hashlimit nftset sluice-observe sluice-nft sluice-xdp)
 TABLE_SIZE=2097152 # entries that each has room for
+SETTLE_SECONDS=20
 
 contestant() {
     local verb=$1 name=${2//-/_}
@@ -14,11 +16,16 @@ contestant() {
     "${name}_$verb" "$@"
 }
 own_count() { contestant own "$@"; }
+# Forgets everybody, where that is needed.
+contestant_reset() {
+    local name=${1//-/_}
+    ! declare -F "${name}_reset" >/dev/null || "${name}_reset"
+}
 
 # The floor of anything in XDP: a program that counts and drops.
 floor_up() { in_ns mx bpftool net attach xdpdrv pinned "$BENCH_PINS/drop_all" dev eth0; }
 floor_down() { in_ns mx bpftool net detach xdpdrv dev eth0; }
-floor_own() { bpftool -j map lookup pinned "$BENCH_PINS/maps/seen" key 0 0 0 0 | jq '[.formatted.values[].value] | add'; }
+floor_own() { bpftool map lookup pinned "$BENCH_PINS/maps/seen" key 0 0 0 0 | awk '/"value":/ { n += $2 } END { print n }'; }
 
 # The floor of anything on socket buffers: the rule that stands behind everybody.
 nftdrop_up() { :; }
@@ -42,23 +49,26 @@ hashlimit_up() {
         --hashlimit-htable-expire 120000 --hashlimit-htable-gcinterval 30000 -j DROP
 }
 hashlimit_down() { legacy -F; }
+# The kernel lets it remember 1,048,576 sources at most and drops whoever else comes.
+hashlimit_reset() { hashlimit_down && hashlimit_up; }
 hashlimit_own() { legacy_own; }
 
 nftset_up() {
     in_ns mx nft -f - <<-NFT
 	table inet bench_peer {
+		counter stopped { }
 		set seen {
 			type ipv4_addr; size $TABLE_SIZE; flags dynamic,timeout; timeout 2m
 		}
-		chain limit {
+		chain smtp {
 			type filter hook prerouting priority raw; policy accept;
-			iifname "eth0" tcp dport 25 tcp flags & (fin|syn|rst|ack) == syn add @seen { ip saddr limit rate over 1/minute burst 1 packets } counter drop
+			iifname "eth0" tcp dport 25 tcp flags & (fin|syn|rst|ack) == syn add @seen { ip saddr limit rate over 1/minute burst 1 packets } counter name stopped drop
 		}
 	}
 	NFT
 }
 nftset_down() { in_ns mx nft delete table inet bench_peer; }
-nftset_own() { nft_rule_count bench_peer limit; }
+nftset_own() { nft_counter bench_peer stopped; }
 
 # sluice as an operator runs it: a configuration, attach, the controller. The controller gets the
 # other processors; the SYNs have theirs for themselves.
@@ -83,18 +93,26 @@ sluice_up() {
     [ "$(nproc)" -eq 1 ] || taskset -a -c -p "0-$(($(nproc) - 2))" "$SLUICE_PID" >/dev/null
 }
 sluice_down() {
-    sluice_stop
+    sluice_stop KILL # with a million sources it may be deep in a transaction
     sluice_cli detach >/dev/null || sluice_forget
 }
-# `stats` lists every source that is over. When that takes long, the count behind has to do.
-STATS_SLOW=
+# `stats` lists every source that is over. Once that has taken long, so many sources and more do
+# without it (the count behind the contestant has to do); `after` ends what was begun.
 sluice_own() {
-    local begin=${EPOCHREALTIME/./} document
-    [ -z "$STATS_SLOW" ] || [ "$1" -le "$STATS_SLOW" ] || return 0
-    document=$(timeout 20 "$SLUICE" --version >/dev/null && sluice_cli stats --json |
-        jq '.counters.dropped_xdp + .counters.dropped_nft') || document=
-    ((${EPOCHREALTIME/./} - begin < 300000)) || STATS_SLOW=$1
-    printf '%s' "$document"
+    local sources=$1 when=$2 begin=${EPOCHREALTIME/[^0-9]/} slow_from
+    [ "$sources" != newcomers ] || sources=0
+    if [ "$when" = before ]; then
+        slow_from=$(cat "$RUN_DIR/stats-slow-from" 2>/dev/null || echo $((sources + 1)))
+        [ "$sources" -lt "$slow_from" ] || return 0
+    fi
+    stat_of '.counters.dropped_xdp + .counters.dropped_nft' || true
+    ((sources < 65536 || ${EPOCHREALTIME/[^0-9]/} - begin < 500000)) || echo "$sources" >"$RUN_DIR/stats-slow-from"
+}
+
+# What stands in nft in mode nft follows the kernel's counts; a reload makes sluice read them all,
+# and returns when that is done. The first time it takes too long is the last time it is tried.
+sluice_settle() {
+    in_ns mx timeout "$SETTLE_SECONDS" "$SLUICE" --config "$CONFIG" --pin-dir "$PIN_DIR" reload >/dev/null 2>&1
 }
 
 sluice_observe_up() { sluice_up observe; }

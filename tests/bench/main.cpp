@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
     CLI::App app("Measuring instruments of scripts/bench.", "bench_tool");
     sluice::bench::Verb verb;
     app.require_subcommand(1);
+    sluice::bench::add_counter(app, verb);
     sluice::bench::add_flood(app, verb);
     sluice::bench::add_test_run(app, verb);
     sluice::bench::add_watch(app, verb);

@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The BPF programs of bpf/bench.bpf.c, loaded, and the one statistic that every verb needs.
+// The one statistic that the verbs need.
 #pragma once
 
-#include "kernel/errors.hpp"
-#include "kernel/handle.hpp"
-#include "plan.h"
-
-#include "bench.skel.h"
-
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <vector>
 
 namespace sluice::bench {
-
-using Programs = Handle<bench_bpf, bench_bpf__destroy>;
-
-[[nodiscard]] inline Programs load_programs() {
-    Programs programs(bench_bpf__open_and_load());
-    if (programs == nullptr)
-        throw SystemError("load", "programs of the benchmark", errno);
-    return programs;
-}
 
 // 0.5: the median. Of at least one value.
 [[nodiscard]] inline double at_share(std::vector<double> values, double share) {

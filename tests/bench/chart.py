@@ -5,8 +5,8 @@ from xml.sax.saxutils import escape
 
 import summary
 
-WIDTH, HEIGHT = 900, 520
-LEFT, RIGHT, TOP, BOTTOM = 70, 250, 64, 60
+WIDTH, HEIGHT = 940, 520
+LEFT, RIGHT, TOP, BOTTOM = 70, 290, 64, 60
 STYLES = {  # colour, dashes
     "floor": ("#777777", "2 4"),
     "nftdrop": ("#777777", "8 4"),
@@ -16,6 +16,7 @@ STYLES = {  # colour, dashes
     "sluice-observe": ("#7fb4e6", ""),
     "sluice-nft": ("#2f7fd1", ""),
     "sluice-xdp": ("#00695c", ""),
+    "sluice-handshake": ("#4db6ac", ""),
 }
 LABEL_GAP = 17
 

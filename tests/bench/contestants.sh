@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # called by name
 
 # shellcheck disable=SC2034 # read by scripts/bench
-CONTESTANTS=(floor nftdrop recent hashlimit nftset sluice-observe sluice-nft sluice-xdp)
+CONTESTANTS=(floor nftdrop recent hashlimit nftset sluice-observe sluice-nft sluice-xdp sluice-handshake)
 TABLE_SIZE=2097152 # entries that each has room for
 SETTLE_SECONDS=20
 
@@ -71,7 +71,7 @@ nftset_down() { in_ns mx nft delete table inet bench_peer; }
 nftset_own() { nft_counter bench_peer stopped; }
 
 # sluice as an operator runs it: a configuration, attach, the controller. The controller gets the
-# other processors; the SYNs have theirs for themselves.
+# other processors; the SYNs have theirs for themselves. sluice_config MODE COUNT
 sluice_config() {
     cat >"$CONFIG" <<-TOML
 	interfaces = ["eth0"]
@@ -81,13 +81,14 @@ sluice_config() {
 	[limit]
 	connections = 1
 	per = "60s"
+	count = "$2"
 
 	[table]
 	sources = $TABLE_SIZE
 	TOML
 }
 sluice_up() {
-    sluice_config "$1"
+    sluice_config "$1" "$2"
     sluice_cli attach eth0 >/dev/null
     sluice_start
     [ "$(nproc)" -eq 1 ] || taskset -a -c -p "0-$(($(nproc) - 2))" "$SLUICE_PID" >/dev/null
@@ -115,12 +116,33 @@ sluice_settle() {
     in_ns mx timeout "$SETTLE_SECONDS" "$SLUICE" --config "$CONFIG" --pin-dir "$PIN_DIR" reload >/dev/null 2>&1
 }
 
-sluice_observe_up() { sluice_up observe; }
+sluice_observe_up() { sluice_up observe syn; }
+sluice_observe_check() { :; }
 sluice_observe_down() { sluice_down; }
 sluice_observe_own() { sluice_own "$@"; }
-sluice_nft_up() { sluice_up nft; }
+sluice_nft_up() { sluice_up nft syn; }
+sluice_nft_check() { :; }
 sluice_nft_down() { sluice_down; }
 sluice_nft_own() { sluice_own "$@"; }
-sluice_xdp_up() { sluice_up xdp; }
+sluice_xdp_up() { sluice_up xdp syn; }
+sluice_xdp_check() { :; }
 sluice_xdp_down() { sluice_down; }
 sluice_xdp_own() { sluice_own "$@"; }
+
+# Counting handshakes, every one of these SYNs is forged and passes; what it costs to find that out.
+# There is a listener, as on a mail server: its look-up belongs to the price.
+LISTENER=
+sluice_handshake_check() {
+    sluice_config xdp handshake
+    sluice_cli config check
+}
+sluice_handshake_up() {
+    sluice_up xdp handshake
+    hold mx listen 25
+    LISTENER=$SPAWNED
+}
+sluice_handshake_down() {
+    stop_process "$LISTENER"
+    sluice_down
+}
+sluice_handshake_own() { sluice_own "$@"; }

@@ -39,18 +39,24 @@ contestant_round() {
     contestant down "$contestant"
 }
 
+# try_out CONTESTANT: can it run here? Set up for a moment, or asked where that would take long.
+try_out() {
+    if declare -F "${1//-/_}_check" >/dev/null; then
+        contestant check "$1"
+    else
+        (contestant up "$1") && contestant down "$1"
+    fi
+}
+
 # Those that this machine can run, in order; the others are recorded.
 usable_contestants() {
     local contestant
     for contestant in "${CONTESTANTS[@]}"; do
-        if [[ $contestant == sluice-* ]]; then
-            echo "$contestant"
-        elif (contestant up "$contestant") >"$RUN_DIR/refusal" 2>&1; then
-            contestant down "$contestant"
+        if try_out "$contestant" >"$RUN_DIR/refusal" 2>&1; then
             echo "$contestant"
         else
             record kind=absent contestant="$contestant" reason="$(head -n 1 "$RUN_DIR/refusal")"
-            contestant down "$contestant" 2>/dev/null || true
+            declare -F "${contestant//-/_}_check" >/dev/null || contestant down "$contestant" >/dev/null 2>&1 || true
         fi
     done
 }

@@ -47,9 +47,10 @@ METHOD = """## How the contestants are set up
 | iptables `recent` | iptables-legacy, raw; `--set`, then `--update --seconds 60 --hitcount 10 -j DROP`, as people paste it; warmed up with 10 SYNs a source |
 | iptables `hashlimit` | iptables-legacy, raw; `--hashlimit-mode srcip --hashlimit-above 1/minute --hashlimit-burst 1`, buckets for half the table, looked through every 30 s |
 | nftables dynamic set + limit | raw; `add @seen {{ ip saddr limit rate over 1/minute burst 1 packets }} drop`, timeout 2 min |
-| sluice | `[limit] connections = 1, per = "60s"`; `sluice attach`, `sluice run` on the other processors |
+| sluice | `[limit] connections = 1, per = "60s", count = "syn"`; `sluice attach`, `sluice run` on the other processors |
+| sluice, counting handshakes | the same with `count = "handshake"`, and a listener on port 25. To it these SYNs are forged: they make nobody over and pass; the columns say what that costs |
 
-Tables have room for {table} sources, `recent` as many as it has by default. `recent` and mode observe stop little or nothing by design: their numbers say what looking costs.
+Tables have room for {table} sources, `recent` as many as it has by default (100), `hashlimit` at most 1,048,576, which is why it starts anew after the newcomers: beyond them it drops whoever is new. `recent` and mode observe stop little or nothing by design: their numbers say what looking costs.
 """
 
 

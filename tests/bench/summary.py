@@ -4,7 +4,7 @@ import statistics
 
 NEWCOMERS = "newcomers"
 PEERS = ("recent", "hashlimit", "nftset")
-ORDER = ("floor", "nftdrop", *PEERS, "sluice-observe", "sluice-nft", "sluice-xdp")
+ORDER = ("floor", "nftdrop", *PEERS, "sluice-observe", "sluice-nft", "sluice-xdp", "sluice-handshake")
 NAMES = {
     "floor": "XDP program that drops all",
     "nftdrop": "nftables raw, drops all",
@@ -14,6 +14,7 @@ NAMES = {
     "sluice-observe": "sluice, mode observe",
     "sluice-nft": "sluice, mode nft",
     "sluice-xdp": "sluice, mode xdp",
+    "sluice-handshake": "sluice, mode xdp, counting handshakes",
 }
 
 

@@ -34,18 +34,6 @@ watched_sluice() {
     watched --after "$after" -- "$SLUICE" --config "$CONFIG" --pin-dir "$PIN_DIR" "$@"
 }
 
-# The end of an ACK's connection: hold_connection.py in NAMESPACE, its first line in HELD.
-HELD=
-hold() {
-    local ns=$1 file
-    shift
-    file=$(mktemp "$RUN_DIR/held.XXXXXX")
-    spawn_in "$ns" python3 "$BENCH_DIR/hold_connection.py" "$@" >"$file"
-    at_exit "stop_process $SPAWNED"
-    wait_until 10 test -s "$file" || fail "hold_connection.py $* got no answer"
-    HELD=$(cat "$file")
-}
-
 hold_connections() {
     local gen_mac
     gen_mac=$(ip -n "$(netns_name gen)" -j link show dev out | jq -r '.[0].address')

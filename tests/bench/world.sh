@@ -82,6 +82,19 @@ arrived_count() {
     [[ $text =~ \"rx\":\{\"bytes\":[0-9]+,\"packets\":([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 
+# hold NAMESPACE ARGUMENT…: hold_connection.py, in the background; its first line in HELD.
+HELD=
+hold() {
+    local ns=$1 file
+    shift
+    file=$(mktemp "$RUN_DIR/held.XXXXXX")
+    spawn_in "$ns" python3 "$BENCH_DIR/hold_connection.py" "$@" >"$file"
+    at_exit "stop_process $SPAWNED"
+    wait_until 10 test -s "$file" || fail "hold_connection.py $* got no answer"
+    # shellcheck disable=SC2034 # read by callers
+    HELD=$(cat "$file")
+}
+
 # flood ARGUMENT…: see bench_tool flood; prints its report.
 flood() {
     in_ns gen "$BENCH_TOOL" flood --interface out --to-mac "$MX_MAC" --to "$MX4" --cpu "$BENCH_CPU" "$@"

@@ -55,7 +55,7 @@ usable_contestants() {
         if try_out "$contestant" >"$RUN_DIR/refusal" 2>&1; then
             echo "$contestant"
         else
-            record kind=absent contestant="$contestant" reason="$(head -n 1 "$RUN_DIR/refusal")"
+            record kind=absent contestant="$contestant" reason="$(first_line "$RUN_DIR/refusal")"
             declare -F "${contestant//-/_}_check" >/dev/null || contestant down "$contestant" >/dev/null 2>&1 || true
         fi
     done

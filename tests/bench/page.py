@@ -28,7 +28,7 @@ ACK_ROWS = {
 INTRODUCTION = """# Benchmarks
 
 Made by `scripts/bench`, which anybody can run. {machine}, {cpus} processors, {memory} MiB; Linux {kernel}; {date}; sluice at commit {commit}.
-{rounds} rounds; load of the machine {load} when it began, {load_end} when it ended.
+Rounds: {rounds}. Load of the machine {load} when it began, {load_end} when it ended.
 
 SYNs to port 25 are made by an XDP generator out of recycled frames (live frames, 64 at a time) and sent into a veth pair. Generator and receiver share one core, so a number is the CPU time of that core per SYN, for everything together. Each SYN has its own source port and sequence number; the sources of a column come in an order without pattern, each as often as the others. Every contestant is set up anew in each round and the order changes from round to round. Numbers are medians over rounds, with the lowest and the highest round in brackets. Compare within one run only.
 
@@ -74,9 +74,8 @@ def flood_rows(found, cell):
     rows = []
     for name, row in table.items():
         rows.append([NAMES[name], *(cell(row[c], c) if c in row else "–" for c in columns)])
-    for name, reason in found["absent"].items():
-        rows.append([NAMES[name], *(["cannot run here"] * len(columns))])
-        rows[-1][1] += f": {reason}"
+    for name in found["absent"]:
+        rows.append([NAMES[name], *(["cannot run here ²"] * len(columns))])
     return rows
 
 
@@ -135,7 +134,9 @@ def ratio_rows(found):
 def floods(found):
     parts = ["## Floods: nanoseconds per SYN\n", "![ns per SYN against number of sources](benchmarks.svg)\n"]
     parts.append(grid(["", *over_head(found), "newcomers: added"], flood_rows(found, time_cell)))
-    parts.append("¹ does not stop them, see below.\n")
+    notes = ["¹ does not stop them, see below."]
+    notes += [f"² {NAMES[name]} cannot run here: {reason}" for name, reason in found["absent"].items()]
+    parts.append("  \n".join(notes) + "\n")
     parts.append("### Mode xdp beside the best peer of this run\n")
     parts.append("Counted as a peer is who stopped at least 99 % of what should have been stopped.\n")
     parts.append(grid(["", "best peer", "mode xdp", "wanted"], ratio_rows(found)))

@@ -12,6 +12,15 @@ import page
 import summary
 
 
+def rounded(value):
+    """Numbers as somebody would write them down."""
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    return round(value, 3) if isinstance(value, float) else value
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("results", type=pathlib.Path)
@@ -20,7 +29,7 @@ def main():
     options = parser.parse_args()
     lines = [json.loads(line) for line in options.results.read_text().splitlines()]
     before = json.loads(options.before.read_text()) if options.before else None
-    found = summary.summarise(lines)
+    found = rounded(summary.summarise(lines))
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
     (options.output / "benchmarks.svg").write_text(chart.draw(found))

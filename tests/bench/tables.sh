@@ -67,7 +67,7 @@ handshake_costs() {
     for word in syn handshake; do
         costs_config "$word" "${RANGES[0]}"
         if ! sluice_cli config check >/dev/null 2>"$RUN_DIR/refusal"; then
-            record kind=no-handshake reason="$(tail -n 1 "$RUN_DIR/refusal")"
+            record kind=no-handshake reason="$(first_line "$RUN_DIR/refusal")"
             return
         fi
         sluice_cli reload >/dev/null

@@ -28,6 +28,9 @@ record() {
     printf '{%s}\n' "${line#,}" >>"$RESULTS"
 }
 
+# What somebody complained of, without the paths of this run.
+first_line() { head -n 1 "$1" | sed "s,$RUN_DIR/,,g"; }
+
 bench_world() {
     local gen mx
     netns_add gen

@@ -60,7 +60,7 @@ chmod +x "$RUN_DIR/bin/iptables-legacy"
 mv "$OUT/benchmarks.json" "$RUN_DIR/before.json"
 PATH=$RUN_DIR/bin:$PATH bench --only "floor hashlimit" --before "$RUN_DIR/before.json" --floods-only
 expect_equal "without its table hashlimit is not measured" null "$(found .floods.hashlimit)"
-expect "the page says why" grep -q 'hashlimit.*cannot run here: iptables: no such table here' "$OUT/benchmarks.md"
+expect "the page says why" grep -q 'hashlimit.* cannot run here: iptables: no such table here' "$OUT/benchmarks.md"
 expect_equal "the floor is" 16384 "$(flood floor 4096 .stopped)"
 expect "an earlier run stands beside it" grep -q '^## Before' "$OUT/benchmarks.md"
 expect_equal "usage errors end with" 2 "$("$SLUICE_ROOT/scripts/bench" --rounds some >/dev/null 2>&1 || echo $?)"

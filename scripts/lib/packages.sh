@@ -10,7 +10,8 @@ BUILD_PACKAGES=(
     libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev
 )
 RUN_PACKAGES=(nftables iproute2 jq kmod procps util-linux python3 ethtool)
-TEST_PACKAGES=(libgtest-dev tcpdump tshark clang-format clang-tidy)
+TEST_PACKAGES=(libgtest-dev tcpdump tshark clang-format clang-tidy iptables)
+BENCH_PACKAGES=(libgtest-dev iptables)
 
 package_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Opens SMTP connections with packets made by hand, whole or cut into IP fragments.
 
-raw_syn.py --from ADDRESS --to ADDRESS [--port 25] [--count N] [--cut whole|8]
+raw_syn.py --from ADDRESS --to ADDRESS [--port 25] [--count N] [--cut whole|8] [--same] [--gap S]
 `--cut 8` sends the SYN as two fragments, the first with 8 bytes of TCP header, so that its flags
-are in the second one. `--cut whole` sends it in one piece. The source address must be routed here
-but belong to nobody, or the kernel would reset what it did not open. Prints as JSON how many
-connections were accepted, meaning the handshake was completed and the greeting read.
+are in the second one. `--cut whole` sends it in one piece. `--same` uses one source port and one
+initial sequence number for all of them, as a retransmission would, --gap seconds from SYN to SYN.
+The source address must be routed here but belong to nobody, or the kernel would reset what it did
+not open. Prints as JSON how many connections were accepted, meaning the handshake was completed
+and the greeting read.
 """
 import argparse
 import json
@@ -15,44 +17,24 @@ import socket
 import struct
 import time
 
+from segments import ACK, RST, SYN, Sender, tcp_segment
+
 ETH_P_IP = 0x0800
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-MORE = 0x2000
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 class Connection:
-    def __init__(self, options):
+    def __init__(self, options, sport, isn):
         self.source, self.to = socket.inet_aton(options.source), socket.inet_aton(options.to)
-        self.sport, self.dport = random.randrange(20000, 60000), options.port
-        self.seq, self.ack = random.randrange(1 << 32), 0
-        self.out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-
-    def tcp(self, flags):
-        header = struct.pack("!HHIIBBHHH", self.sport, self.dport, self.seq, self.ack, 5 << 4, flags, 64240, 0, 0)
-        pseudo = self.source + self.to + struct.pack("!BBH", 0, socket.IPPROTO_TCP, len(header))
-        return header[:16] + struct.pack("!H", checksum(pseudo + header)) + header[18:]
-
-    def send_ip(self, payload, ident, fragment):
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, fragment, 64,
-                             socket.IPPROTO_TCP, 0, self.source, self.to)
-        self.out.sendto(header + payload, (socket.inet_ntoa(self.to), 0))
+        self.sport, self.dport = sport, options.port
+        self.seq, self.ack = isn, 0
+        self.sender = Sender()
 
     def send(self, flags, cut="whole"):
-        segment, ident = self.tcp(flags), random.randrange(1, 65536)
+        segment = tcp_segment(self.source, self.to, self.sport, self.dport, self.seq, self.ack, flags)
         if cut == "whole":
-            self.send_ip(segment, ident, 0)
+            self.sender.send_ip(self.source, self.to, segment)
         else:
-            self.send_ip(segment[:8], ident, MORE)
-            self.send_ip(segment[8:], ident, 1)
+            self.sender.send_in_two(self.source, self.to, segment, 8)
 
     def wait(self, tap, seconds):
         """The next segment of this connection: (flags, payload, sequence number), or None."""
@@ -83,7 +65,7 @@ class Connection:
         self.seq, self.ack = self.seq + 1 & 0xFFFFFFFF, reply[2] + 1 & 0xFFFFFFFF
         self.send(ACK)
         reply = self.wait(tap, 5)
-        while reply and not reply[1]:
+        while reply and not reply[1] and not reply[0] & RST:
             reply = self.wait(tap, 5)
         greeted = bool(reply) and reply[1].startswith(b"220")
         self.send(RST)
@@ -97,11 +79,18 @@ def main():
     parser.add_argument("--port", type=int, default=25)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--cut", choices=("whole", "8"), default="whole")
+    parser.add_argument("--same", action="store_true")
+    parser.add_argument("--gap", type=float, default=0.0)
     options = parser.parse_args()
     outcomes = {"accepted": 0, "silent": 0, "refused": 0}
+    sport, isn = random.randrange(20000, 60000), random.randrange(1 << 32)
+    begin = time.monotonic()
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as tap:
-        for _ in range(options.count):
-            outcomes[Connection(options).run(tap, options.cut)] += 1
+        for i in range(options.count):
+            if not options.same:
+                sport, isn = random.randrange(20000, 60000), random.randrange(1 << 32)
+            time.sleep(max(0.0, begin + i * options.gap - time.monotonic()))
+            outcomes[Connection(options, sport, isn).run(tap, options.cut)] += 1
     print(json.dumps(outcomes))
 
 

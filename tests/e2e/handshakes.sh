@@ -48,6 +48,7 @@ listener() {
     shift
     LISTENER_LOG=$RUN_DIR/listener-$name-$((++listeners))
     spawn_in "$name" python3 "$TOOLS/listener.py" "$@" >"$LISTENER_LOG"
+    # shellcheck disable=SC2034 # read by tests
     LISTENER_PID=$SPAWNED
     at_exit "stop_process $SPAWNED"
     wait_until 10 grep -qs listening "$LISTENER_LOG" || fail "no listener in $name"

@@ -92,7 +92,8 @@ std::vector<Link> attach(const Skeleton& skeleton, const std::string& family, co
 }
 
 void print_counters(const Skeleton& skeleton) {
-    static constexpr std::array names{"syns_passed", "syns_dropped", "acks", "looked_up", "completed", "refused"};
+    static constexpr std::array names{"syns_passed", "syns_dropped", "acks",
+                                      "looked_up",   "completed",    "refused"};
     static_assert(names.size() == PROTO_COUNTERS);
     const int map = bpf_map__fd(skeleton->maps.counters);
     for (std::uint32_t i = 0; i < PROTO_COUNTERS; i++) {
@@ -102,7 +103,22 @@ void print_counters(const Skeleton& skeleton) {
         }
         std::cout << (i == 0 ? "{\"" : ", \"") << names.at(i) << "\": " << value;
     }
-    std::cout << "}" << std::endl;
+    std::cout << ", \"programs\": {";
+    const char* comma = "";
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton->obj) {
+        bpf_prog_info info{};
+        std::uint32_t size = sizeof(info);
+        if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) != 0) {
+            throw_errno("read a program's times");
+        }
+        if (info.run_cnt != 0) {
+            std::cout << comma << '"' << bpf_program__name(program) << "\": {\"runs\": " << info.run_cnt
+                      << ", \"ns\": " << info.run_time_ns / info.run_cnt << "}";
+            comma = ", ";
+        }
+    }
+    std::cout << "}}" << std::endl;
 }
 
 void run(const std::string& family, const std::string& device, std::uint32_t limit, const char* cgroup) {
@@ -114,6 +130,10 @@ void run(const std::string& family, const std::string& device, std::uint32_t lim
 
     const Skeleton skeleton = open_skeleton(family, limit);
     load(skeleton);
+    const int timing = bpf_enable_stats(BPF_STATS_RUN_TIME); // until this process ends
+    if (timing < 0) {
+        throw_errno("have programs timed");
+    }
     const auto links = attach(skeleton, family, device, cgroup);
     std::cout << "ready" << std::endl;
     int signal = 0;
@@ -152,13 +172,15 @@ void print_costs(int repeat) {
     load(unfiltered);
     for (std::string name, hex; std::cin >> name >> hex;) {
         const auto frame = bytes_of(hex);
-        std::cout << "{\"frame\": \"" << name << "\", \"parse\": " << cost(filtered->progs.only_parse, frame, repeat)
+        std::cout << "{\"frame\": \"" << name
+                  << "\", \"parse\": " << cost(filtered->progs.only_parse, frame, repeat)
                   << ", \"recent\": " << cost(filtered->progs.gate_at_ack, frame, repeat)
-                  << ", \"always\": " << cost(unfiltered->progs.gate_at_ack, frame, repeat) << "}" << std::endl;
+                  << ", \"always\": " << cost(unfiltered->progs.gate_at_ack, frame, repeat) << "}"
+                  << std::endl;
     }
 }
 
-}  // namespace
+} // namespace
 
 int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);

@@ -41,7 +41,7 @@ class Caller:
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         self.sock.setblocking(False)
         self.outcome = None
-        self.connected = self.greeted = False
+        self.connected = self.greeted = self.said = False
         self.heard = b""
         self.begun = self.ended = 0.0
         if options.syn_retries is not None:
@@ -57,6 +57,7 @@ class Caller:
         try:
             if self.options.fastopen:
                 self.sock.sendto(COMMAND, socket.MSG_FASTOPEN, where)
+                self.said = True  # else there was no cookie yet, and nothing went along
             else:
                 self.sock.connect(where)
         except BlockingIOError:
@@ -74,7 +75,7 @@ class Caller:
             return self.end(NAMES.get(error, "unreachable"))
         if not self.connected:
             self.connected = True
-            if self.options.speak:
+            if self.options.speak or self.options.fastopen:
                 self.say()
             return None
         try:
@@ -88,15 +89,17 @@ class Caller:
         self.heard += data
         if not self.greeted and self.heard.startswith(b"220"):
             self.greeted = True
-            if not (self.options.speak or self.options.fastopen):
-                self.say()
+            self.say()
         if b"\n250" in self.heard:
             self.end("established")
         return None
 
     def say(self):
+        if self.said:
+            return
         try:
             self.sock.send(COMMAND)
+            self.said = True
         except OSError as failed:
             self.end(NAMES.get(failed.errno, "unreachable"))
 

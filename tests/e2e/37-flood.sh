@@ -7,6 +7,7 @@
 . "$(dirname "$0")/handshakes.sh"
 . "$(dirname "$0")/flood.sh"
 world bot crowd customer
+distance bot # 100 ms between a SYN and its ACK, with the flood in between
 flood_prepare
 in_ns mx nft -f - <<-NFT
 	table inet behind {

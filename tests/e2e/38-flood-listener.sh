@@ -6,6 +6,7 @@
 . "$(dirname "$0")/handshakes.sh"
 . "$(dirname "$0")/flood.sh"
 world bot crowd customer
+distance bot
 flood_prepare
 netns_sysctl mx net/ipv4/tcp_syncookies=1
 

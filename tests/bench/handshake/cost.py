@@ -8,18 +8,16 @@ builds one frame for each thing that an ACK to the port can meet. Prints one JSO
 import argparse
 import os
 import socket
-import struct
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../e2e/tools"))
-from segments import ACK, tcp_segment  # noqa: E402
+from segments import ACK, ipv4, tcp_segment  # noqa: E402
 
 
 def frame(source, sport, to, dport):
     segment = tcp_segment(source, to, sport, dport, 1000, 2000, ACK)
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0, 0, 64, socket.IPPROTO_TCP, 0, source, to)
-    return bytes(12) + b"\x08\x00" + header + segment
+    return bytes(12) + b"\x08\x00" + ipv4(source, to, segment)
 
 
 def main():

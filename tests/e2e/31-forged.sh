@@ -12,11 +12,12 @@ ip -n "$(netns_name net)" route add blackhole 198.18.7.0/24
 is_over() { [ "$(over "$1/32" smtp 'length')" != 0 ]; }
 
 for mode in nft xdp; do
+    write_config "$mode"
+    sluice_start
     for cookies in 1 2; do
         what="$mode, syncookies $cookies"
         netns_sysctl mx "net/ipv4/tcp_syncookies=$cookies"
-        write_config "$mode"
-        sluice_start
+        mark
         syns bot --from "$PROVIDER" --count 11 >"$RUN_DIR/sent"
         expect_not "$what: eleven forged SYNs make nobody over" is_over "$PROVIDER"
         syns bot --from "$PROVIDER" --count 500 --sport 20000 --isn 7 >"$RUN_DIR/sent"
@@ -28,14 +29,15 @@ for mode in nft xdp; do
         done
         expect_not "$what: nor do hundreds with ACKs behind them" is_over "$PROVIDER"
         expect_not "$what: not of an address that never answers either" is_over "$NOBODY"
-        expect_equal "$what: they are shown as unverified" 1011 "$(outcome unverified)"
-        expect_equal "$what: nothing was completed" 0 "$(outcome completed)"
+        expect_equal "$what: they are shown as unverified" 1011 "$(grew unverified)"
+        expect_equal "$what: nothing was completed" 0 "$(grew completed)"
         expect_equal "$what: nobody is banned" 0 "$(stat_of '.bans | length')"
         expect_not "$what: nftables knows nothing of it" nft_has "$PROVIDER"
         expect_equal "$what: the provider's mail gets in" 10 "$(accepted crowd --from "$PROVIDER" --count 10)"
-        sluice_stop
-        sluice_cli detach
+        forget "$PROVIDER"
     done
+    sluice_stop
+    sluice_cli detach
 done
 
 # Somebody is over by his own doing: forged SYNs do not keep him so. A limit with a short time.

@@ -29,6 +29,9 @@ distance() {
 }
 declare -A wires=()
 
+# hold_again NAME: the wire keeps the answers to the next burst back too.
+hold_again() { kill -USR1 "${wires[$1]}"; }
+
 # lead_over_wire NAME -4|-6: the routes that client() laid, over the wire instead.
 lead_over_wire() {
     local name=$1 family=$2 net ns address network
@@ -88,5 +91,15 @@ tcp_counter() {
 outcome() { stat_of ".outcomes.$1 // 0"; }
 counter() { stat_of ".counters.$1 // 0"; }
 
-# limit_of KEY=VALUE…: write_config's [limit] with further keys, e.g. 'count = "syn"'.
+# mark, then grew NAME: what an outcome has grown by since.
+mark() { sluice_cli stats --json >"$RUN_DIR/mark"; }
+grew() { stat_of ".outcomes.$1 - $(jq ".outcomes.$1" "$RUN_DIR/mark")"; }
+
+# forget ADDRESS…: lets a source begin anew.
+forget() {
+    local address
+    for address in "$@"; do sluice_cli release "$address" >"$RUN_DIR/forgotten" 2>&1 || true; done
+}
+
+# set_limit LINE: a further key for write_config's [limit], e.g. 'count = "syn"'.
 set_limit() { sed -i "/^\[limit\]/a $1" "$CONFIG"; }

@@ -8,8 +8,8 @@ burst of connects is no burst: each handshake ends inside the system call that b
 
 --hold-answers keeps every SYN-ACK back until N SYNs have gone by (1.5 s at most), so that N
 connections are certain to be half open at the same moment. --copies-of-… sends each such segment
-N times in a row. --lose-synacks loses the first N SYN-ACKs of each connection. Prints `ready`; ends
-with SIGTERM.
+N times in a row. --lose-synacks loses the first N SYN-ACKs of each connection. Prints `ready`; SIGUSR1
+holds the next N answers, SIGTERM ends it.
 """
 import argparse
 import collections
@@ -17,6 +17,7 @@ import ctypes
 import fcntl
 import os
 import select
+import signal
 import socket
 import struct
 import time
@@ -88,6 +89,9 @@ class Wire:
             return self.held.append(packet)
         return self.send(self.near, packet, self.options.copies_of_synacks)
 
+    def hold_again(self):
+        self.syns, self.holding, self.held_since = set(), self.options.hold_answers > 0, None
+
     def release_held(self):
         if len(self.syns) < self.options.hold_answers and (
                 self.held_since is None or time.monotonic() < self.held_since + HOLD_S):
@@ -140,6 +144,7 @@ def main():
     parser.add_argument("--copies-of-data", type=int, default=1)
     parser.add_argument("--lose-synacks", type=int, default=0)
     wire = Wire(parser.parse_args())
+    signal.signal(signal.SIGUSR1, lambda *_: wire.hold_again())
     print("ready", flush=True)
     wire.run()
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# count = "handshake", mode xdp: of 1,000 connections that are all half open at the same moment
+# count = "handshake", the default, mode xdp: of 1,000 connections that are all half open at the same moment
 # exactly `connections` become established and usable. Every other client sees ECONNRESET, and no
 # socket stays half open; with SYN cookies off, on demand and always. The real Postfix listens.
 . "$(dirname "$0")/lib.sh"
@@ -10,6 +10,7 @@ distance bot --hold-answers 1000
 distance customer --hold-answers 20
 
 write_config xdp
+sed -i '/^count = /d' "$CONFIG"
 sluice_start
 for cookies in 0 1 2; do
     netns_sysctl mx "net/ipv4/tcp_syncookies=$cookies"

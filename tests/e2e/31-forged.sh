@@ -59,8 +59,7 @@ sluice_cli detach
 
 # The negative twin: a limit that counts SYNs is what can be forged.
 for mode in nft xdp; do
-    write_config "$mode"
-    set_limit 'count = "syn"'
+    COUNT=syn write_config "$mode"
     sluice_start
     syns bot --from "$PROVIDER" --count 11 >"$RUN_DIR/sent"
     expect "count = syn, $mode: eleven forged SYNs make the provider over" is_over "$PROVIDER"

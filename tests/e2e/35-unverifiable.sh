@@ -41,8 +41,7 @@ expect_equal "it went: unverifiable again" 35 "$(outcome unverifiable)"
 # With count = "syn" nothing needs to be verified.
 sluice_stop
 sluice_cli detach
-write_config xdp
-set_limit 'count = "syn"'
+COUNT=syn write_config xdp
 sluice_start
 burst bot --port 587 --count 30 --wait 2 --syn-retries 1 >"$RUN_DIR/burst"
 expect_equal "count = syn: nothing is unverifiable" 0 "$(outcome unverifiable)"

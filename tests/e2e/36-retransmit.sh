@@ -11,9 +11,8 @@ STRANGER=192.0.2.77 # routed to bot, and nobody's: its kernel answers nothing
 fresh() {
     [ -z "$SLUICE_PID" ] || sluice_stop
     [ ! -d "$PIN_DIR" ] || sluice_cli detach
-    write_config "$1"
+    COUNT=syn write_config "$1"
     sed -i "s/^connections = 10$/connections = $2/" "$CONFIG"
-    set_limit 'count = "syn"'
     sluice_start
 }
 passed() { outcome passed; }

@@ -4,6 +4,8 @@
 # listeners of every kind, bursts, and what the kernel says about its queues meanwhile.
 
 TOOLS=$E2E_DIR/tools
+# What lib.sh's write_config counts, unless a test says otherwise.
+export COUNT=handshake
 
 # distance NAME [OPTION…]: from now on all that NAME and the mail server say to each other goes over
 # tools/wire.py, 50 ms each way unless an option says otherwise. Called again: another wire.
@@ -100,6 +102,3 @@ forget() {
     local address
     for address in "$@"; do sluice_cli release "$address" >"$RUN_DIR/forgotten" 2>&1 || true; done
 }
-
-# set_limit LINE: a further key for write_config's [limit], e.g. 'count = "syn"'.
-set_limit() { sed -i "/^\[limit\]/a $1" "$CONFIG"; }

@@ -8,6 +8,8 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,12 +42,34 @@ using Link = std::unique_ptr<bpf_link, Destroy>;
     throw std::system_error(errno, std::generic_category(), what);
 }
 
+std::uint32_t own_netns() {
+    struct stat status {};
+    if (stat("/proc/self/ns/net", &status) != 0) {
+        throw_errno("look at the network namespace");
+    }
+    return static_cast<std::uint32_t>(status.st_ino);
+}
+
+std::uint64_t own_netns_cookie() {
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int error = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size);
+    close(fd);
+    if (error != 0) {
+        throw_errno("read the network namespace's cookie");
+    }
+    return cookie;
+}
+
 Skeleton open_skeleton(const std::string& family, std::uint32_t limit) {
     Skeleton skeleton(prototype_bpf__open());
     if (!skeleton) {
         throw_errno("open the prototype");
     }
     skeleton->rodata->limit = limit;
+    skeleton->rodata->own_netns = own_netns();
+    skeleton->rodata->own_netns_cookie = own_netns_cookie();
     skeleton->rodata->refusal = family == "drop"  ? REFUSE_BY_DROP
                                 : family == "rst" ? REFUSE_BY_RST
                                                   : REFUSE_BY_SYN;

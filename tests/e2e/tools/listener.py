@@ -2,7 +2,7 @@
 """A mail server for handshakes: it greets, answers every line, and listens in the ways that differ.
 
 listener.py [--host ADDRESS] [--port 25] [--backlog 4096] [--sockets N] [--defer-accept S]
-            [--fastopen N] [--only-v6] [--asleep] [--greeting-delay S]
+            [--fastopen N] [--only-v6] [--mptcp] [--asleep] [--greeting-delay S]
 --sockets N opens N listeners with SO_REUSEPORT, --host :: is dual-stack unless --only-v6,
 --asleep accepts nobody until SIGUSR1, so the accept queue fills up. Prints `listening`, then
 `accepted ADDRESS PORT` for each connection.
@@ -17,7 +17,7 @@ import time
 
 def open_listener(options):
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_MPTCP if options.mptcp else 0)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, options.only_v6)
@@ -100,6 +100,7 @@ def main():
     parser.add_argument("--defer-accept", type=int, default=0)
     parser.add_argument("--fastopen", type=int, default=0)
     parser.add_argument("--only-v6", action="store_true")
+    parser.add_argument("--mptcp", action="store_true")
     parser.add_argument("--asleep", action="store_true")
     parser.add_argument("--greeting-delay", type=float, default=0.0)
     options = parser.parse_args()

@@ -32,6 +32,8 @@
 const volatile __u16 port = 25; /* host order */
 const volatile __u32 limit = 10;
 const volatile __u32 refusal = REFUSE_BY_SYN;
+const volatile __u32 own_netns; /* inode; these hooks see the sockets of all namespaces */
+const volatile __u64 own_netns_cookie;
 const volatile __u8 only_recent_syns = 1; /* 0: every ACK to the port is looked up */
 
 struct {
@@ -57,8 +59,21 @@ struct {
 } counters SEC(".maps");
 
 /* What of the kernel's structures is read; resolved against the running kernel when loaded. */
+struct ns_common {
+	unsigned int inum;
+} __attribute__((preserve_access_index));
+
+struct net {
+	struct ns_common ns;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} __attribute__((preserve_access_index)) possible_net_t;
+
 struct sock_common {
 	unsigned short skc_family;
+	possible_net_t skc_net;
 	__u16 skc_num;
 	__be32 skc_daddr;
 	struct {
@@ -138,7 +153,8 @@ int BPF_PROG(state_changed, const struct sock *sk, int oldstate, int newstate)
 
 	if (oldstate != TCP_SYN_RECV || newstate != TCP_ESTABLISHED)
 		return 0;
-	if (sk->sk_protocol != IPPROTO_TCP || common->skc_num != port)
+	if (sk->sk_protocol != IPPROTO_TCP || common->skc_num != port ||
+	    common->skc_net.net->ns.inum != own_netns)
 		return 0;
 	if (common->skc_family == AF_INET)
 		address.addr[3] = common->skc_daddr;
@@ -153,7 +169,8 @@ int passive_established(struct bpf_sock_ops *ops)
 	struct proto_address address = {{0, 0, bpf_htonl(0xffff), 0}};
 	__be32 peer4;
 
-	if (ops->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || ops->local_port != port)
+	if (ops->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || ops->local_port != port ||
+	    bpf_get_netns_cookie(ops) != own_netns_cookie)
 		return 1;
 	/* read before the branch: the verifier wants each field at its own offset from the context */
 	peer4 = ops->remote_ip4;

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Loads the helpers in their order.
+# Loads the helpers in their order, once.
+declare -F postfix_fetch >/dev/null && return 0
 LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib/common.sh
 . "$LIB_DIR/common.sh"

@@ -22,10 +22,16 @@ done
 # world CLIENT…: the mail server and the clients a test needs. bot is a machine of the world,
 # customer and infra are known to the configuration, bot6 has an IPv6 /64 and next6 the one beside.
 world() {
+    postfix_fetch
+    bare_world "$@"
+    postfix_start
+}
+
+# bare_world CLIENT…: the same without a mail server, for tests that bring a listener of their own.
+bare_world() {
     local name
     make_run_dir
     at_exit show_evidence_on_failure
-    postfix_fetch
     topology
     for name in "$@"; do
         case $name in
@@ -38,7 +44,6 @@ world() {
         *) fail "no client called $name" ;;
         esac
     done
-    postfix_start
     sluice_prepare
 }
 

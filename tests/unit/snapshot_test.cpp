@@ -231,7 +231,7 @@ TEST(SnapshotText, WhatIsBrokenIsSaidLoudly) {
     snapshot = busy();
     snapshot.outcomes[SLUICE_FAILED_ENTRY] = 2;
     snapshot.outcomes[SLUICE_EVENTS_LOST] = 1;
-    snapshot.sources = 990;
+    snapshot.outcomes[SLUICE_SOURCES_EVICTED] = 3;
     EXPECT_EQ(warnings(snapshot).size(), 3U);
 }
 

@@ -95,6 +95,8 @@ __noinline int handshake_state(struct xdp_md *ctx, struct packet *pkt)
 	} else if (sk->state ==
 		   STATE_SYN_RECV) { /* by Fast Open without a cookie: a socket made of the SYN */
 		state = HANDSHAKE_COMPLETED;
+	} else if (sk->state == STATE_LISTEN && pkt->is_fragment) {
+		state = HANDSHAKE_COMPLETED; /* by a cookie, or by nothing: no other socket is there */
 	} else if (sk->state == STATE_LISTEN) {
 		offset = pkt->ip_offset & 0x3ff;
 		tcp = tcp_words(ctx, pkt);
@@ -230,6 +232,9 @@ __noinline int judge_ack(struct xdp_md *ctx, struct packet *pkt, struct moment *
 		close_cell(pkt);
 	if (state != HANDSHAKE_COMPLETED)
 		return SLUICE_NOT_SYN;
+	/* What completes a handshake is small. In fragments it would hide what says whether to count it. */
+	if (pkt->is_fragment)
+		return judge_oddity(pkt, at, SLUICE_TINY_FRAGMENT);
 	state = complete(pkt, at, service, pkt->ack_seq);
 	if (state < SLUICE_OUTCOMES)
 		return state;

@@ -68,7 +68,7 @@ static __always_inline int judge(struct xdp_md *ctx)
 	}
 	at.flags = ctl->flags;
 	if (parsed == PARSE_TCP && (pkt.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN) {
-		if ((pkt.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK || pkt.is_fragment)
+		if ((pkt.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
 			return SLUICE_NOT_SYN;
 		at.now = packet_time(ctx);
 		if (!(at.flags & SLUICE_CONTROL_HANDSHAKES) && !refused_lately(at.now))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# 30 s of SYNs from four million forged sources, at the rate one processor makes them, blind nobody:
+# 30 s of SYNs from sixteen million forged sources, at the rate one processor makes them, blind nobody:
 # a bot is called over, limited sources stay limited, customers get in. The forged range is dropped
 # behind sluice's chain, so only sluice has to bear the flood. With SYNs counted and with handshakes.
 . "$(dirname "$0")/lib.sh"
@@ -18,7 +18,7 @@ in_ns mx nft -f - <<-NFT
 NFT
 
 for count in syn handshake; do
-    COUNT=$count write_config xdp 120s
+    COUNT=$count write_config xdp 300s
     sluice_start
     accepted crowd --from 192.0.2.20 --count 30 >/dev/null
     expect_equal "$count: a source is limited before" true "$(over 192.0.2.20/32 smtp '.[0].limited')"

@@ -11,7 +11,7 @@ flood_prepare
 netns_sysctl mx net/ipv4/tcp_syncookies=1
 
 for count in syn handshake; do
-    COUNT=$count write_config xdp 120s
+    COUNT=$count write_config xdp 300s
     sluice_start
     accepted crowd --from 192.0.2.20 --count 30 >/dev/null
     expect_equal "$count: a source is limited before" true "$(over 192.0.2.20/32 smtp '.[0].limited')"

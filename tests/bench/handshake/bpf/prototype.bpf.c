@@ -229,11 +229,24 @@ static __always_inline int cookie_is_valid(struct xdp_md *ctx, struct packet *pk
 	return !bpf_tcp_check_syncookie(listener, ip, sizeof(struct ipv6hdr), tcp, sizeof(*tcp));
 }
 
+/*
+ * The sequence number of the SYN-ACK. bpf_skc_to_tcp_request_sock() would refuse the requests of MPTCP
+ * listeners, which Go opens unasked: so the address is read as a number, by way of the stack.
+ */
+static __always_inline __u32 sent_isn(struct bpf_sock *request)
+{
+	struct tcp_request_sock *address = NULL;
+	__u32 isn = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &request);
+	BPF_CORE_READ_INTO(&isn, address, snt_isn);
+	return isn;
+}
+
 /* Does this ACK complete a handshake, by what the kernel's own sockets say? */
 static __always_inline int completes(struct xdp_md *ctx, struct packet *pkt, __u32 acked)
 {
 	struct bpf_sock_tuple tuple = {};
-	struct tcp_request_sock *request;
 	struct bpf_sock *sk;
 	int found = 0;
 
@@ -254,8 +267,7 @@ static __always_inline int completes(struct xdp_md *ctx, struct packet *pkt, __u
 	if (!sk)
 		return 0;
 	if (sk->state == TCP_NEW_SYN_RECV) {
-		request = bpf_skc_to_tcp_request_sock(sk);
-		found = request && request->snt_isn == acked;
+		found = sent_isn(sk) == acked;
 	} else if (sk->state == TCP_LISTEN) {
 		found = cookie_is_valid(ctx, pkt, sk);
 	}

@@ -94,7 +94,8 @@ void warn_of_listeners(const Snapshot& snapshot, std::vector<std::string>& out) 
     const std::uint64_t unverifiable = snapshot.outcomes[SLUICE_UNVERIFIABLE];
     if (unverifiable > elsewhere)
         out.push_back(counted(unverifiable, "attempt", "attempts") +
-                      " went to ports on which nobody listens here (unverifiable); " + std::to_string(elsewhere) +
+                      " went to ports on which nobody listens here (unverifiable); " +
+                      std::to_string(elsewhere) +
                       " of their handshakes were seen in other network namespaces. What no listener of this "
                       "machine answers cannot be limited by handshakes: on a router write count = \"syn\".");
 }

@@ -55,6 +55,7 @@ struct sock {
 } __attribute__((preserve_access_index));
 struct tcp_sock {
 	__u32 rcv_nxt;
+	__u32 snd_una; /* our first unanswered sequence number, host order */
 } __attribute__((preserve_access_index));
 
 enum handshake_state {
@@ -73,6 +74,7 @@ __noinline int handshake_state(struct xdp_md *ctx, struct packet *pkt)
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	struct bpf_sock_tuple tuple = {};
 	struct tcp_request_sock *request;
+	struct tcp_sock *opened;
 	int state = HANDSHAKE_NONE;
 	struct bpf_sock *sk;
 	__u32 offset, is4;
@@ -92,9 +94,11 @@ __noinline int handshake_state(struct xdp_md *ctx, struct packet *pkt)
 		request = bpf_skc_to_tcp_request_sock(sk);
 		if (request && request->snt_isn + 1 == bpf_ntohl(pkt->ack_seq))
 			state = HANDSHAKE_COMPLETED;
-	} else if (sk->state ==
-		   STATE_SYN_RECV) { /* by Fast Open without a cookie: a socket made of the SYN */
-		state = HANDSHAKE_COMPLETED;
+	} else if (sk->state == STATE_SYN_RECV) {
+		/* by Fast Open without a cookie (net.ipv4.tcp_fastopen & 0x200): a socket made of the SYN */
+		opened = bpf_skc_to_tcp_sock(sk);
+		if (opened && opened->snd_una == bpf_ntohl(pkt->ack_seq))
+			state = HANDSHAKE_COMPLETED;
 	} else if (sk->state == STATE_LISTEN && pkt->is_fragment) {
 		state = HANDSHAKE_COMPLETED; /* by a cookie, or by nothing: no other socket is there */
 	} else if (sk->state == STATE_LISTEN) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the tests of `sluice replay` share: running it, and captures written byte by byte, so that
 # no library stands between the test and the format.
+import itertools
 import json
 import os
 import socket
@@ -79,8 +80,12 @@ def ethernet(payload, kind=0x0800):
     return bytes(12) + struct.pack("!H", kind) + payload
 
 
+# A new number for each, or the same SYN later would be a retransmission.
+isns = itertools.count(1)
+
+
 def tcp(flags=SYN, dport=25, sport=40000):
-    return struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 5 << 4, flags, 1024, 0, 0)
+    return struct.pack("!HHIIBBHHH", sport, dport, next(isns), 0, 5 << 4, flags, 1024, 0, 0)
 
 
 def ipv4(source, payload, protocol=6):

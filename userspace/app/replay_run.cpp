@@ -93,7 +93,7 @@ void run_frames(Capture& capture, const Program& program, ReplayReport& report, 
 }
 
 ReplaySource describe(const PolicyImage& image, const sluice_source_key& key, const sluice_source& entry,
-                      const EdgesOf& edges, std::uint64_t end_ns) {
+                      const EdgesOf& edges, std::uint32_t log_capacity, std::uint64_t end_ns) {
     const sluice_policy& policy = image.policies.at(sluice_policy_index(0, entry.class_id, key.service));
     constexpr std::uint64_t ns_per_ms = 1'000'000;
     const auto shown = [](std::uint64_t ns) { return ns < time_shift_ns ? 0 : ns - time_shift_ns; };
@@ -112,7 +112,8 @@ ReplaySource describe(const PolicyImage& image, const sluice_source_key& key, co
         source.last_over_ns = shown(found->second.last_ns);
     }
     source.released_ns = shown(entry.until_ns);
-    source.last_attempt_ns = shown(last_attempt(entry, end_ns));
+    // exactly, unless the latest was one that is not logged
+    source.last_attempt_ns = shown(std::max(last_attempt(entry, end_ns), latest_logged(entry, log_capacity)));
     return source;
 }
 
@@ -154,7 +155,7 @@ ReplayReport pass(Capture& capture, const PolicyImage& image, Mode mode, std::ui
     for (unsigned i = 0; i < report.outcomes.size(); ++i)
         report.outcomes[i] += counters.n[i];
     maps.sources.for_each([&](const sluice_source_key& key, const sluice_source& entry) {
-        report.sources.push_back(describe(image, key, entry, edges, end_ns));
+        report.sources.push_back(describe(image, key, entry, edges, maps.sources.log_capacity(), end_ns));
     });
     sort_sources(report.sources);
     add_tallies(maps, image.names, report);

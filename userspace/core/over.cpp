@@ -65,6 +65,12 @@ std::uint64_t logged_attempts(const sluice_source& entry, std::uint32_t log_capa
     return lap == 0 ? 0 : (lap - 1) * log_capacity + (entry.head & 0xff);
 }
 
+std::uint64_t latest_logged(const sluice_source& entry, std::uint32_t log_capacity) {
+    const window_place here{entry.head >> 8, static_cast<std::uint32_t>(entry.head & 0xff), 0};
+    const window_place latest = window_before(here, 1, log_capacity);
+    return latest.lap == 0 ? 0 : window_slot(&entry, latest.index, log_capacity) >> 8 << SLUICE_TICK_SHIFT;
+}
+
 std::uint64_t over_since(const sluice_source& entry, std::uint64_t now_ns) {
     return sluice_from_coarse(entry.since, now_ns);
 }

@@ -31,6 +31,9 @@ namespace sluice {
 // Completed handshakes since the entry was made, for policies that count them: all that was logged.
 [[nodiscard]] std::uint64_t logged_attempts(const sluice_source& entry, std::uint32_t log_capacity);
 
+// The latest logged attempt, to the tick (256 ns); 0 if there is none.
+[[nodiscard]] std::uint64_t latest_logged(const sluice_source& entry, std::uint32_t log_capacity);
+
 // When the present or last time over began, and the latest attempt; CLOCK_BOOTTIME ns, to 17 ms.
 [[nodiscard]] std::uint64_t over_since(const sluice_source& entry, std::uint64_t now_ns);
 [[nodiscard]] std::uint64_t last_attempt(const sluice_source& entry, std::uint64_t now_ns);

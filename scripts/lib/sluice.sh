@@ -23,7 +23,7 @@ sluice_prepare() {
     at_exit sluice_forget
     python3 "$LIB_DIR/notify_listen.py" "$RUN_DIR/notify" "$NOTIFY_LOG" &
     at_exit "stop_process $!"
-    wait_until 5 test -S "$RUN_DIR/notify"
+    wait_until 20 test -S "$RUN_DIR/notify" || fail "nothing listens for notifications"
 }
 
 # Whatever sluice left, even if it crashed: links go with their pins, the table with them.

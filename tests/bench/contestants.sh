@@ -16,11 +16,6 @@ contestant() {
     "${name}_$verb" "$@"
 }
 own_count() { contestant own "$@"; }
-# Forgets everybody, where that is needed.
-contestant_reset() {
-    local name=${1//-/_}
-    ! declare -F "${name}_reset" >/dev/null || "${name}_reset"
-}
 
 # The floor of anything in XDP: a program that counts and drops.
 floor_up() { in_ns mx bpftool net attach xdpdrv pinned "$BENCH_PINS/drop_all" dev eth0; }
@@ -49,8 +44,6 @@ hashlimit_up() {
         --hashlimit-htable-expire 120000 --hashlimit-htable-gcinterval 30000 -j DROP
 }
 hashlimit_down() { legacy -F; }
-# The kernel lets it remember 1,048,576 sources at most and drops whoever else comes.
-hashlimit_reset() { hashlimit_down && hashlimit_up; }
 hashlimit_own() { legacy_own; }
 
 nftset_up() {
@@ -94,7 +87,8 @@ sluice_up() {
     [ "$(nproc)" -eq 1 ] || taskset -a -c -p "0-$(($(nproc) - 2))" "$SLUICE_PID" >/dev/null
 }
 sluice_down() {
-    sluice_stop KILL # with a million sources it may be deep in a transaction
+    disown "$SLUICE_PID" # or the shell tells of its end
+    sluice_stop KILL     # with a million sources it may be deep in a transaction
     sluice_cli detach >/dev/null || sluice_forget
 }
 # `stats` lists every source that is over. Once that has taken long, so many sources and more do
@@ -131,7 +125,6 @@ sluice_xdp_own() { sluice_own "$@"; }
 
 # Counting handshakes, every one of these SYNs is forged and passes; what it costs to find that out.
 # There is a listener, as on a mail server: its look-up belongs to the price.
-LISTENER=
 sluice_handshake_check() {
     sluice_config xdp handshake
     sluice_cli config check
@@ -139,10 +132,9 @@ sluice_handshake_check() {
 sluice_handshake_up() {
     sluice_up xdp handshake
     hold mx listen 25
-    LISTENER=$SPAWNED
 }
 sluice_handshake_down() {
-    stop_process "$LISTENER"
+    let_go
     sluice_down
 }
 sluice_handshake_own() { sluice_own "$@"; }

@@ -16,23 +16,33 @@ warm_up_frames() {
     echo $((frames < 4096 ? 4096 : frames))
 }
 
+# Number of the contestant's next SYN. No two of its SYNs share one, or the second would be a
+# retransmission of the first.
+NEXT=0
+
 column_over() {
-    local contestant=$1 round=$2 sources=$3
+    local contestant=$1 round=$2 sources=$3 frames
     [ ! -e "$RUN_DIR/unsettled-$contestant-$sources" ] || return 0
-    flood --from "$OVER_FROM" --sources "$sources" --frames "$(warm_up_frames "$contestant" "$sources")" >/dev/null
+    frames=$(warm_up_frames "$contestant" "$sources")
+    flood --from "$OVER_FROM" --sources "$sources" --frames "$frames" --skip "$NEXT" >/dev/null
+    NEXT=$((NEXT + frames))
     if [ "$contestant" = sluice-nft ] && ! sluice_settle; then
         record kind=unsettled contestant="$contestant" column="$sources" seconds="$SETTLE_SECONDS"
         : >"$RUN_DIR/unsettled-$contestant-$sources"
     fi
-    measure "$contestant" "$sources" "$round" --from "$OVER_FROM" --sources "$sources" --frames "$FRAMES"
+    measure "$contestant" "$sources" "$round" --from "$OVER_FROM" --sources "$sources" --frames "$FRAMES" --skip "$NEXT"
+    NEXT=$((NEXT + FRAMES))
 }
 
 contestant_round() {
     local contestant=$1 round=$2 sources
     contestant up "$contestant"
-    # On an empty table, and never the same source twice.
+    # Never the same source twice; everybody forgets them before the rest, because hashlimit drops
+    # whoever comes beyond the 1,048,576 that the kernel lets it remember.
     measure "$contestant" newcomers "$round" --from "$NEW_FROM" --sources "$NEW_SOURCES" --frames "$NEWCOMERS"
-    contestant_reset "$contestant"
+    contestant down "$contestant"
+    contestant up "$contestant"
+    NEXT=0
     for sources in "${COLUMNS_OVER[@]}"; do
         column_over "$contestant" "$round" "$sources"
     done

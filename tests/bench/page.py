@@ -50,7 +50,7 @@ METHOD = """## How the contestants are set up
 | sluice | `[limit] connections = 1, per = "60s", count = "syn"`; `sluice attach`, `sluice run` on the other processors |
 | sluice, counting handshakes | the same with `count = "handshake"`, and a listener on port 25. To it these SYNs are forged: they make nobody over and pass; the columns say what that costs |
 
-Tables have room for {table} sources, `recent` as many as it has by default (100), `hashlimit` at most 1,048,576, which is why it starts anew after the newcomers: beyond them it drops whoever is new. `recent` and mode observe stop little or nothing by design: their numbers say what looking costs.
+Tables have room for {table} sources, `recent` as many as it has by default (100), `hashlimit` at most 1,048,576; beyond them it drops whoever is new, so everybody starts anew after the newcomers. `recent` and mode observe stop little or nothing by design: their numbers say what looking costs.
 """
 
 

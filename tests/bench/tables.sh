@@ -68,12 +68,13 @@ handshake_costs() {
         costs_config "$word" "${RANGES[0]}"
         if ! sluice_cli config check >/dev/null 2>"$RUN_DIR/refusal"; then
             record kind=no-handshake reason="$(first_line "$RUN_DIR/refusal")"
-            return
+            break
         fi
         sluice_cli reload >/dev/null
         [ "$word" != syn ] || hold_connections
         record kind=acks count="$word" rows="$(test_run "${ACKS[@]}")"
     done
+    let_go
 }
 
 # The longest list comes, is replaced by one like it, and goes; a look at the clock that came late

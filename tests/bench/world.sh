@@ -50,6 +50,7 @@ bench_world() {
     in_ns mx ethtool -K eth0 gro on
     MX_MAC=$(ip -n "$mx" -j link show dev eth0 | jq -r '.[0].address')
     sluice_prepare
+    at_exit let_go
     mkdir "$BENCH_PINS"
     # shellcheck disable=SC2016 # expanded when it runs
     at_exit 'rm -rf "$BENCH_PINS"'
@@ -86,16 +87,25 @@ arrived_count() {
 }
 
 # hold NAMESPACE ARGUMENT…: hold_connection.py, in the background; its first line in HELD.
+# let_go ends all of them, once: a number may belong to somebody else afterwards.
 HELD=
+HOLDERS=()
 hold() {
     local ns=$1 file
     shift
     file=$(mktemp "$RUN_DIR/held.XXXXXX")
     spawn_in "$ns" python3 "$BENCH_DIR/hold_connection.py" "$@" >"$file"
-    at_exit "stop_process $SPAWNED"
-    wait_until 10 test -s "$file" || fail "hold_connection.py $* got no answer"
+    HOLDERS+=("$SPAWNED")
+    wait_until 20 test -s "$file" || fail "hold_connection.py $* got no answer"
     # shellcheck disable=SC2034 # read by callers
     HELD=$(cat "$file")
+}
+let_go() {
+    local pid
+    for pid in "${HOLDERS[@]}"; do
+        stop_process "$pid"
+    done
+    HOLDERS=()
 }
 
 # flood ARGUMENT…: see bench_tool flood; prints its report.

@@ -55,7 +55,7 @@ test::Bytes syn_frame(const Flood& flood) {
                             .bytes();
     const ether_addr* mac = ::ether_aton(flood.to_mac.c_str());
     if (mac == nullptr)
-        throw SystemError("read hardware address", flood.to_mac, EINVAL);
+        throw std::invalid_argument("no hardware address: " + flood.to_mac);
     std::memcpy(frame.data(), mac->ether_addr_octet, sizeof(mac->ether_addr_octet));
     if (frame.size() != BENCH_FRAME)
         throw std::logic_error("BENCH_FRAME is not the size of the frame");
@@ -81,7 +81,7 @@ bench_plan plan_of(const Flood& flood, test::Bytes frame) {
     std::memset(tcp + 16, 0, 2);
     in_addr first{};
     if (::inet_pton(AF_INET, flood.from.c_str(), &first) != 1)
-        throw SystemError("read address", flood.from, EINVAL);
+        throw std::invalid_argument("no address: " + flood.from);
 
     bench_plan plan{};
     plan.next = flood.skip;
@@ -167,7 +167,7 @@ Chunks send_all(const Flood& flood) {
 
 int run(const Flood& flood) {
     if (!std::has_single_bit(flood.sources))
-        throw SystemError("use sources", std::to_string(flood.sources) + " (a power of two)", EINVAL);
+        throw std::invalid_argument("--sources takes a power of two, not " + std::to_string(flood.sources));
     pin_to(flood.cpu);
     take_precedence();
     const std::uint64_t begin = wall_ns();

@@ -48,7 +48,7 @@ METHOD = """## How the contestants are set up
 | iptables `hashlimit` | iptables-legacy, raw; `--hashlimit-mode srcip --hashlimit-above 1/minute --hashlimit-burst 1`, buckets for half the table, looked through every 30 s |
 | nftables dynamic set + limit | raw; `add @seen {{ ip saddr limit rate over 1/minute burst 1 packets }} drop`, timeout 2 min |
 | sluice | `[limit] connections = 1, per = "60s", count = "syn"`; `sluice attach`, `sluice run` on the other processors |
-| sluice, counting handshakes | the same with `count = "handshake"`, and a listener on port 25. To it these SYNs are forged: they make nobody over and pass; the columns say what that costs |
+| sluice, counting handshakes | mode xdp, the same with `count = "handshake"`, and a listener on port 25. To it these SYNs are forged: they make nobody over and pass; the columns say what that costs |
 
 Tables have room for {table} sources, `recent` as many as it has by default (100), `hashlimit` at most 1,048,576; beyond them it drops whoever is new, so everybody starts anew after the newcomers. `recent` and mode observe stop little or nothing by design: their numbers say what looking costs.
 """
@@ -239,16 +239,23 @@ def bans(found):
     return parts
 
 
+def before_cells(run, name, column):
+    """Of one contestant in one run: what it took, and how the best peer of that run compares."""
+    entry = run["floods"].get(name, {}).get(column)
+    if entry is None or (column == NEWCOMERS and "added" not in entry):
+        return ["–", "–"]
+    if column == NEWCOMERS:
+        peer = summary.best_added(run["floods"])
+        return ["+" + spread(entry["added"]), f"{entry['added']['median'] / peer[1]:.2f} of it" if peer else "–"]
+    peer = summary.best_peer(run["floods"], column)
+    return [spread(entry["ns"]), f"{peer[1] / entry['ns']['median']:.2f}x" if peer else "–"]
+
+
 def before_rows(found, before, name):
     rows = []
-    for column in summary.columns(found["floods"]):
-        cells = []
-        for run in (before, found):
-            entry = run["floods"].get(name, {}).get(column)
-            peer = summary.best_peer(run["floods"], column)
-            cells.append(spread(entry["ns"]) if entry else "–")
-            cells.append(f"{peer[1] / entry['ns']['median']:.2f}x" if entry and peer else "–")
-        rows.append([f"{NAMES[name]}, over: {int(column):,}", *cells])
+    for column in [*summary.columns(found["floods"]), NEWCOMERS]:
+        what = "newcomers, added" if column == NEWCOMERS else f"over: {int(column):,}"
+        rows.append([f"{NAMES[name]}, {what}", *before_cells(before, name, column), *before_cells(found, name, column)])
     return rows
 
 

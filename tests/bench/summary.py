@@ -14,7 +14,7 @@ NAMES = {
     "sluice-observe": "sluice, mode observe",
     "sluice-nft": "sluice, mode nft",
     "sluice-xdp": "sluice, mode xdp",
-    "sluice-handshake": "sluice, mode xdp, counting handshakes",
+    "sluice-handshake": "sluice, counting handshakes",
 }
 
 
